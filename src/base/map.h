@@ -1,0 +1,39 @@
+/* A hash table of pointers to items that carry their own key.
+ *
+ * Open addressing with linear probing over {hash, item} slots; deletion shifts back, so there are no tombstones.
+ * Grows at 7/8 full; memory is 16 bytes a slot and none while empty. The caller hashes (hash_bytes) and compares:
+ *
+ *     struct user *user = map_find(&users, hash_bytes(name.data, name.len), user_has_name, &name);
+ *
+ * Zero-initialise; map_free() frees the slots, not the items. Not thread-safe. */
+#ifndef BASE_MAP_H
+#define BASE_MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct map_slot {
+    uint64_t hash;
+    void *item; /* NULL: free */
+};
+
+struct map {
+    struct map_slot *slots;
+    size_t mask;  /* slot count - 1; 0 while there are no slots */
+    size_t count; /* items */
+};
+
+typedef bool map_equal_fn(const void *item, const void *key);
+
+void *map_find(const struct map *map, uint64_t hash, map_equal_fn *equal, const void *key);
+void map_insert(struct map *map, uint64_t hash, void *item);            /* the key is not in the map: caller's promise */
+void *map_remove(struct map *map, uint64_t hash, map_equal_fn *equal, const void *key); /* the item, or NULL */
+bool map_remove_item(struct map *map, uint64_t hash, const void *item); /* by identity */
+void map_clear(struct map *map);
+void map_free(struct map *map);
+
+/* Iterates: `for (size_t i = 0; (item = map_next(map, &i)) != NULL;)`. The map must not change meanwhile. */
+void *map_next(const struct map *map, size_t *position);
+
+#endif
