@@ -1,0 +1,141 @@
+/* What must survive a restart besides messages: DIR/catalog.db (SQLite, WAL, synchronous=FULL).
+ *
+ * Small, rare things (users, rules, bans) are read and written at once, from any thread. What the broker writes
+ * while it works (retained messages, sessions, subscriptions) goes through a queue to one writer thread that
+ * commits everything waiting in one transaction, then tells each writer: `done` means it is on disk.
+ *
+ * Several processes may have the catalog open (`varve user` beside a running broker). */
+#ifndef CATALOG_CATALOG_H
+#define CATALOG_CATALOG_H
+
+#include "base/buf.h"
+#include "base/str.h"
+
+#include <stdint.h>
+
+struct catalog;
+
+/* Opens or creates DIR/catalog.db (mode 0600) and brings its schema up to date. Returns owned.
+ * Errors: ERR_IO, ERR_CORRUPT (with what to do), ERR_UNSUPPORTED (made by a later version). */
+struct catalog *catalog_open(const char *dir, struct error *err);
+
+/* Commits what is queued, then closes. */
+void catalog_close(struct catalog *catalog);
+
+/* Checks the whole file (SQLite's integrity_check and our own rules). */
+bool catalog_check(struct catalog *catalog, struct error *err);
+
+/* ---- Users ----------------------------------------------------------------------------------------------- */
+
+#define CATALOG_SCRAM_SALT_BYTES 16
+#define CATALOG_SCRAM_KEY_BYTES  32
+
+struct catalog_user {
+    char *username;
+    char *password_hash; /* argon2id, PHC string; NULL: may not log in by password */
+    bool superuser;      /* no authorization rule applies */
+    bool has_scram;
+    uint32_t scram_iterations;
+    uint8_t scram_salt[CATALOG_SCRAM_SALT_BYTES];
+    uint8_t scram_stored_key[CATALOG_SCRAM_KEY_BYTES];
+    uint8_t scram_server_key[CATALOG_SCRAM_KEY_BYTES];
+    char *note;
+};
+
+void catalog_user_free(struct catalog_user *user); /* the strings, not the struct; zeroes it */
+
+/* Creates (`create`: ERR_EXISTS if there is one) or replaces. Borrows. Thread: any, as all in this part. */
+bool catalog_user_put(struct catalog *catalog, const struct catalog_user *user, bool create, struct error *err);
+/* Fills *out: the caller frees it. Errors: ERR_NOT_FOUND. */
+bool catalog_user_get(struct catalog *catalog, struct str username, struct catalog_user *out, struct error *err);
+bool catalog_user_delete(struct catalog *catalog, struct str username, struct error *err);
+/* In the order of their names. `each` borrows; it returns false to stop. */
+bool catalog_user_each(struct catalog *catalog, bool (*each)(const struct catalog_user *user, void *arg), void *arg,
+                       struct error *err);
+bool catalog_user_count(struct catalog *catalog, uint64_t *count, struct error *err);
+
+/* ---- Authorization rules: an ordered list --------------------------------------------------------------- */
+
+struct catalog_rule {
+    uint64_t id;     /* given by the catalog */
+    int64_t position; /* lower first; ties by id */
+    bool allow;
+    bool publish;
+    bool subscribe;
+    char *username;  /* NULL: anyone */
+    char *client_id; /* NULL: any */
+    char *address;   /* "10.0.0.0/8"; NULL: any */
+    char *topic;     /* a topic filter with ${clientid}, ${username}; "eq …" compares literally */
+};
+
+void catalog_rule_free(struct catalog_rule *rule);
+bool catalog_rule_put(struct catalog *catalog, struct catalog_rule *rule, struct error *err); /* id 0: new, set */
+bool catalog_rule_delete(struct catalog *catalog, uint64_t id, struct error *err);
+bool catalog_rule_each(struct catalog *catalog, bool (*each)(const struct catalog_rule *rule, void *arg), void *arg,
+                       struct error *err);
+
+/* ---- Bans ------------------------------------------------------------------------------------------------ */
+
+enum catalog_ban_kind { CATALOG_BAN_CLIENT_ID, CATALOG_BAN_USERNAME, CATALOG_BAN_ADDRESS };
+
+struct catalog_ban {
+    enum catalog_ban_kind kind;
+    char *who;        /* client id, user name, or address with optional /prefix */
+    char *reason;
+    int64_t until_ms; /* wall clock; 0: for ever */
+};
+
+void catalog_ban_free(struct catalog_ban *ban);
+bool catalog_ban_put(struct catalog *catalog, const struct catalog_ban *ban, struct error *err);
+bool catalog_ban_delete(struct catalog *catalog, enum catalog_ban_kind kind, struct str who, struct error *err);
+bool catalog_ban_each(struct catalog *catalog, bool (*each)(const struct catalog_ban *ban, void *arg), void *arg,
+                      struct error *err);
+
+/* Grows with every change to users, rules or bans by any process: cheap to ask, for caches. */
+bool catalog_revision(struct catalog *catalog, uint64_t *revision, struct error *err);
+
+/* ---- Queued writes --------------------------------------------------------------------------------------- */
+
+enum catalog_write_kind {
+    CATALOG_RETAINED_PUT,        /* key: topic; value: the message's encoding, opaque here; expires_ms */
+    CATALOG_RETAINED_DELETE,     /* key: topic */
+    CATALOG_SESSION_PUT,         /* key: client id; value: opaque; expires_ms */
+    CATALOG_SESSION_DELETE,      /* key: client id; its subscriptions go too */
+    CATALOG_SUBSCRIPTION_PUT,    /* key: client id; filter; options; subscription_id; the session need not exist */
+    CATALOG_SUBSCRIPTION_DELETE, /* key: client id; filter */
+    CATALOG_BARRIER              /* nothing: done once everything before it is on disk */
+};
+
+/* Embedded in the caller's structure. Strings are borrowed until `done`. */
+struct catalog_write {
+    struct catalog_write *next;
+    enum catalog_write_kind kind;
+    struct str key;
+    struct str filter;
+    struct str value;
+    int64_t expires_ms; /* wall clock; 0: never */
+    uint32_t subscription_id;
+    uint8_t options; /* of the subscription, as in SUBSCRIBE's options byte */
+    /* On the writer thread, after the commit (err NULL) or its failure: then nothing of this transaction is
+     * stored, and later writes are tried again as they come. */
+    void (*done)(struct catalog_write *write, const struct error *err);
+};
+
+/* Takes the write until done(). Writes of one thread are applied in order. Never blocks.
+ * Errors: ERR_BUSY (more than 1,000,000 writes or 256 MiB wait). Thread: any. */
+bool catalog_submit(struct catalog *catalog, struct catalog_write *write, struct error *err);
+
+/* Reads everything, at the start. Expired rows are skipped and removed. Borrows in `each`; false stops.
+ * A million subscriptions take about a second. */
+bool catalog_retained_each(struct catalog *catalog, int64_t now_ms,
+                           bool (*each)(struct str topic, struct str value, int64_t expires_ms, void *arg), void *arg,
+                           struct error *err);
+bool catalog_session_each(struct catalog *catalog, int64_t now_ms,
+                          bool (*each)(struct str client_id, struct str value, int64_t expires_ms, void *arg),
+                          void *arg, struct error *err);
+bool catalog_subscription_each(struct catalog *catalog,
+                               bool (*each)(struct str client_id, struct str filter, uint8_t options,
+                                            uint32_t subscription_id, void *arg),
+                               void *arg, struct error *err); /* grouped by client id */
+
+#endif
