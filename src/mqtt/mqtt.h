@@ -6,7 +6,8 @@
  * with an MQTT 5 reason code: MQTT_SUCCESS, or the code that a server sends back with DISCONNECT or CONNACK.
  * What depends on the connection's state (known topic alias, receive maximum, …) is the caller's.
  *
- * Writing: mqtt_encode_* writes one whole packet behind a buffer. PUBLISH, the hot one, has
+ * Writing: mqtt_encode_* writes one whole packet behind a buffer. Strings and binary data are at most 65,535 bytes
+ * and a packet at most MQTT_REMAINING_LENGTH_MAX: the caller bounds what it did not decode. PUBLISH, the hot one, has
  * mqtt_publish_layout/mqtt_publish_write that write straight into memory of a known size.
  *
  * Sources: MQTT Version 5.0 (OASIS 2019-03-07), 3.1.1 (OASIS 2014-10-29), 3.1 (IBM/Eurotech 2010). */
@@ -39,49 +40,49 @@ enum mqtt_packet_type {
 };
 
 /* MQTT 5, 2.4: code, value, what it says. Values below 0x80 are success. */
-#define MQTT_REASONS(X)                                                                                      \
-    X(MQTT_SUCCESS, 0x00, "success")                                                                         \
-    X(MQTT_GRANTED_QOS_1, 0x01, "granted QoS 1")                                                             \
-    X(MQTT_GRANTED_QOS_2, 0x02, "granted QoS 2")                                                             \
-    X(MQTT_DISCONNECT_WITH_WILL, 0x04, "disconnect with will message")                                       \
-    X(MQTT_NO_MATCHING_SUBSCRIBERS, 0x10, "no matching subscribers")                                         \
-    X(MQTT_NO_SUBSCRIPTION_EXISTED, 0x11, "no subscription existed")                                         \
-    X(MQTT_CONTINUE_AUTHENTICATION, 0x18, "continue authentication")                                         \
-    X(MQTT_RE_AUTHENTICATE, 0x19, "re-authenticate")                                                         \
-    X(MQTT_UNSPECIFIED_ERROR, 0x80, "unspecified error")                                                     \
-    X(MQTT_MALFORMED_PACKET, 0x81, "malformed packet")                                                       \
-    X(MQTT_PROTOCOL_ERROR, 0x82, "protocol error")                                                           \
-    X(MQTT_IMPLEMENTATION_ERROR, 0x83, "implementation specific error")                                      \
-    X(MQTT_UNSUPPORTED_VERSION, 0x84, "unsupported protocol version")                                        \
-    X(MQTT_BAD_CLIENT_ID, 0x85, "client identifier not valid")                                               \
-    X(MQTT_BAD_CREDENTIALS, 0x86, "bad user name or password")                                               \
-    X(MQTT_NOT_AUTHORIZED, 0x87, "not authorized")                                                           \
-    X(MQTT_SERVER_UNAVAILABLE, 0x88, "server unavailable")                                                   \
-    X(MQTT_SERVER_BUSY, 0x89, "server busy")                                                                 \
-    X(MQTT_BANNED, 0x8A, "banned")                                                                           \
-    X(MQTT_SERVER_SHUTTING_DOWN, 0x8B, "server shutting down")                                               \
-    X(MQTT_BAD_AUTH_METHOD, 0x8C, "bad authentication method")                                               \
-    X(MQTT_KEEP_ALIVE_TIMEOUT, 0x8D, "keep alive timeout")                                                   \
-    X(MQTT_SESSION_TAKEN_OVER, 0x8E, "session taken over")                                                   \
-    X(MQTT_BAD_TOPIC_FILTER, 0x8F, "topic filter invalid")                                                   \
-    X(MQTT_BAD_TOPIC_NAME, 0x90, "topic name invalid")                                                       \
-    X(MQTT_PACKET_ID_IN_USE, 0x91, "packet identifier in use")                                               \
-    X(MQTT_PACKET_ID_NOT_FOUND, 0x92, "packet identifier not found")                                         \
-    X(MQTT_RECEIVE_MAXIMUM_EXCEEDED, 0x93, "receive maximum exceeded")                                       \
-    X(MQTT_BAD_TOPIC_ALIAS, 0x94, "topic alias invalid")                                                     \
-    X(MQTT_PACKET_TOO_LARGE, 0x95, "packet too large")                                                       \
-    X(MQTT_MESSAGE_RATE_TOO_HIGH, 0x96, "message rate too high")                                             \
-    X(MQTT_QUOTA_EXCEEDED, 0x97, "quota exceeded")                                                           \
-    X(MQTT_ADMINISTRATIVE_ACTION, 0x98, "administrative action")                                             \
-    X(MQTT_BAD_PAYLOAD_FORMAT, 0x99, "payload format invalid")                                               \
-    X(MQTT_RETAIN_NOT_SUPPORTED, 0x9A, "retain not supported")                                               \
-    X(MQTT_QOS_NOT_SUPPORTED, 0x9B, "QoS not supported")                                                     \
-    X(MQTT_USE_ANOTHER_SERVER, 0x9C, "use another server")                                                   \
-    X(MQTT_SERVER_MOVED, 0x9D, "server moved")                                                               \
-    X(MQTT_SHARED_NOT_SUPPORTED, 0x9E, "shared subscriptions not supported")                                 \
-    X(MQTT_CONNECTION_RATE_EXCEEDED, 0x9F, "connection rate exceeded")                                       \
-    X(MQTT_MAXIMUM_CONNECT_TIME, 0xA0, "maximum connect time")                                               \
-    X(MQTT_SUBSCRIPTION_ID_NOT_SUPPORTED, 0xA1, "subscription identifiers not supported")                    \
+#define MQTT_REASONS(X)                                                                   \
+    X(MQTT_SUCCESS, 0x00, "success")                                                      \
+    X(MQTT_GRANTED_QOS_1, 0x01, "granted QoS 1")                                          \
+    X(MQTT_GRANTED_QOS_2, 0x02, "granted QoS 2")                                          \
+    X(MQTT_DISCONNECT_WITH_WILL, 0x04, "disconnect with will message")                    \
+    X(MQTT_NO_MATCHING_SUBSCRIBERS, 0x10, "no matching subscribers")                      \
+    X(MQTT_NO_SUBSCRIPTION_EXISTED, 0x11, "no subscription existed")                      \
+    X(MQTT_CONTINUE_AUTHENTICATION, 0x18, "continue authentication")                      \
+    X(MQTT_RE_AUTHENTICATE, 0x19, "re-authenticate")                                      \
+    X(MQTT_UNSPECIFIED_ERROR, 0x80, "unspecified error")                                  \
+    X(MQTT_MALFORMED_PACKET, 0x81, "malformed packet")                                    \
+    X(MQTT_PROTOCOL_ERROR, 0x82, "protocol error")                                        \
+    X(MQTT_IMPLEMENTATION_ERROR, 0x83, "implementation specific error")                   \
+    X(MQTT_UNSUPPORTED_VERSION, 0x84, "unsupported protocol version")                     \
+    X(MQTT_BAD_CLIENT_ID, 0x85, "client identifier not valid")                            \
+    X(MQTT_BAD_CREDENTIALS, 0x86, "bad user name or password")                            \
+    X(MQTT_NOT_AUTHORIZED, 0x87, "not authorized")                                        \
+    X(MQTT_SERVER_UNAVAILABLE, 0x88, "server unavailable")                                \
+    X(MQTT_SERVER_BUSY, 0x89, "server busy")                                              \
+    X(MQTT_BANNED, 0x8A, "banned")                                                        \
+    X(MQTT_SERVER_SHUTTING_DOWN, 0x8B, "server shutting down")                            \
+    X(MQTT_BAD_AUTH_METHOD, 0x8C, "bad authentication method")                            \
+    X(MQTT_KEEP_ALIVE_TIMEOUT, 0x8D, "keep alive timeout")                                \
+    X(MQTT_SESSION_TAKEN_OVER, 0x8E, "session taken over")                                \
+    X(MQTT_BAD_TOPIC_FILTER, 0x8F, "topic filter invalid")                                \
+    X(MQTT_BAD_TOPIC_NAME, 0x90, "topic name invalid")                                    \
+    X(MQTT_PACKET_ID_IN_USE, 0x91, "packet identifier in use")                            \
+    X(MQTT_PACKET_ID_NOT_FOUND, 0x92, "packet identifier not found")                      \
+    X(MQTT_RECEIVE_MAXIMUM_EXCEEDED, 0x93, "receive maximum exceeded")                    \
+    X(MQTT_BAD_TOPIC_ALIAS, 0x94, "topic alias invalid")                                  \
+    X(MQTT_PACKET_TOO_LARGE, 0x95, "packet too large")                                    \
+    X(MQTT_MESSAGE_RATE_TOO_HIGH, 0x96, "message rate too high")                          \
+    X(MQTT_QUOTA_EXCEEDED, 0x97, "quota exceeded")                                        \
+    X(MQTT_ADMINISTRATIVE_ACTION, 0x98, "administrative action")                          \
+    X(MQTT_BAD_PAYLOAD_FORMAT, 0x99, "payload format invalid")                            \
+    X(MQTT_RETAIN_NOT_SUPPORTED, 0x9A, "retain not supported")                            \
+    X(MQTT_QOS_NOT_SUPPORTED, 0x9B, "QoS not supported")                                  \
+    X(MQTT_USE_ANOTHER_SERVER, 0x9C, "use another server")                                \
+    X(MQTT_SERVER_MOVED, 0x9D, "server moved")                                            \
+    X(MQTT_SHARED_NOT_SUPPORTED, 0x9E, "shared subscriptions not supported")              \
+    X(MQTT_CONNECTION_RATE_EXCEEDED, 0x9F, "connection rate exceeded")                    \
+    X(MQTT_MAXIMUM_CONNECT_TIME, 0xA0, "maximum connect time")                            \
+    X(MQTT_SUBSCRIPTION_ID_NOT_SUPPORTED, 0xA1, "subscription identifiers not supported") \
     X(MQTT_WILDCARD_NOT_SUPPORTED, 0xA2, "wildcard subscriptions not supported")
 
 enum mqtt_reason {
@@ -93,7 +94,7 @@ enum mqtt_reason {
 const char *mqtt_reason_text(uint8_t reason);      /* static; "unknown reason" for other values */
 const char *mqtt_packet_name(uint8_t packet_type); /* static: "CONNECT", … */
 
-/* CONNACK return code of 3.1 and 3.1.1 (3.2.2.3) for a reason: 0 to 5. */
+/* CONNACK return code of 3.1 and 3.1.1 (3.2.2.3) for a reason: 0 to 5, which themselves stay as they are. */
 uint8_t mqtt_connack_code_v3(uint8_t reason);
 
 /* ---- Fixed header (MQTT 5, 2.1) ------------------------------------------------------------------------- */
@@ -114,11 +115,38 @@ enum mqtt_scan { MQTT_SCAN_OK, MQTT_SCAN_MORE, MQTT_SCAN_MALFORMED, MQTT_SCAN_TO
 /* Looks for one packet at the start of `data`.
  * OK: *frame borrows from data. MORE: incomplete; frame->total_len is the packet's whole length once the fixed
  * header is complete, else 0. TOO_LARGE: total_len > max_packet_bytes, said as soon as the header is complete.
- * MALFORMED: type 0, or a remaining length of more than four bytes. */
-enum mqtt_scan mqtt_frame_scan(uint8_t *data, size_t len, size_t max_packet_bytes, struct mqtt_frame *frame);
+ * MALFORMED: type 0, or a remaining length of more than four bytes. One that is longer than it must be passes:
+ * MQTT 3 does not forbid it, and the decoders refuse it in MQTT 5. */
+enum mqtt_scan mqtt_frame_scan_long(uint8_t *data, size_t len, size_t max_packet_bytes,
+                                    struct mqtt_frame *frame);
+static inline enum mqtt_scan mqtt_frame_scan(uint8_t *data, size_t len, size_t max_packet_bytes,
+                                             struct mqtt_frame *frame)
+{
+    /* A whole packet with a two-byte header, in line; everything else in mqtt_frame_scan_long(). */
+    if (len < 2 || data[1] >= 0x80 || data[0] < 0x10)
+        return mqtt_frame_scan_long(data, len, max_packet_bytes, frame);
+    frame->type = data[0] >> 4;
+    frame->flags = data[0] & 0x0F;
+    frame->body = data + 2;
+    frame->body_len = data[1];
+    frame->total_len = 2 + frame->body_len;
+    if (frame->total_len > max_packet_bytes)
+        return MQTT_SCAN_TOO_LARGE;
+    return len >= frame->total_len ? MQTT_SCAN_OK : MQTT_SCAN_MORE;
+}
 
 /* Writes a variable byte integer (1 to 4 bytes) and returns its length; value <= MQTT_REMAINING_LENGTH_MAX. */
-size_t mqtt_varint_write(uint8_t *out, uint32_t value);
+static inline size_t mqtt_varint_write(uint8_t *out, uint32_t value)
+{
+    assert(value <= MQTT_REMAINING_LENGTH_MAX);
+    size_t len = 0;
+    while (value >= 0x80) {
+        out[len++] = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    out[len] = (uint8_t)value;
+    return len + 1;
+}
 static inline size_t mqtt_varint_size(uint32_t value)
 {
     return value < 128 ? 1 : value < 16384 ? 2 : value < 2097152 ? 3 : 4;
@@ -175,9 +203,9 @@ struct mqtt_properties {
     uint16_t receive_maximum; /* default 65535 */
     uint16_t topic_alias_maximum;
     uint16_t topic_alias;
-    uint32_t message_expiry; /* seconds */
-    uint32_t session_expiry; /* seconds; 0xFFFFFFFF: never */
-    uint32_t will_delay;     /* seconds */
+    uint32_t message_expiry;      /* seconds */
+    uint32_t session_expiry;      /* seconds; 0xFFFFFFFF: never */
+    uint32_t will_delay;          /* seconds */
     uint32_t maximum_packet_size; /* default 0xFFFFFFFF */
     uint32_t subscription_id;     /* the first one */
     struct str content_type;
@@ -197,6 +225,7 @@ struct mqtt_properties {
 #define MQTT_HAS(properties, id) (((properties)->has >> (id)) & 1)
 
 void mqtt_properties_init(struct mqtt_properties *properties); /* nothing present, defaults */
+const char *mqtt_property_name(uint8_t id);                    /* static: "Topic Alias", … */
 
 /* Which list it is: each packet allows its own set (table 2-4). */
 enum mqtt_property_list {
@@ -211,8 +240,10 @@ enum mqtt_property_list {
     MQTT_LIST_AUTH
 };
 
-/* Decodes the list of `raw_len` bytes at `data`. Returns MQTT_SUCCESS, MQTT_MALFORMED_PACKET or
- * MQTT_PROTOCOL_ERROR (a property that is not allowed here, twice, or with a value out of its range). */
+/* Decodes the list of `raw_len` bytes at `data`. Returns MQTT_SUCCESS, or
+ * MQTT_MALFORMED_PACKET: cut off, not UTF-8, or a property that is unknown or not allowed in this list (2.2.2.2);
+ * MQTT_PROTOCOL_ERROR: a property twice, a value out of its range, authentication data without a method;
+ * MQTT_BAD_TOPIC_ALIAS: topic alias 0. */
 uint8_t mqtt_properties_decode(const uint8_t *data, size_t raw_len, enum mqtt_property_list list,
                                struct mqtt_properties *out);
 
@@ -220,7 +251,7 @@ uint8_t mqtt_properties_decode(const uint8_t *data, size_t raw_len, enum mqtt_pr
 bool mqtt_user_property_next(struct str raw, size_t *position, struct str *key, struct str *value);
 /* Walks subscription identifiers likewise. */
 bool mqtt_subscription_id_next(struct str raw, size_t *position, uint32_t *id);
-/* Appends one encoded user property, for mqtt_properties.user_encoded. */
+/* Appends one encoded user property, for mqtt_properties.user_encoded. At most 65,535 bytes each. */
 void mqtt_user_property_append(struct buf *buf, struct str key, struct str value);
 
 /* Appends length prefix and the properties whose `has` bit is set, then user_encoded (whatever its bit). */
@@ -253,7 +284,8 @@ struct mqtt_connect {
 
 /* On MQTT_UNSUPPORTED_VERSION out->version is the level that the client asked for. On any other failure
  * out->version tells how to answer (0 if it was not read). An empty client id with clean_start false is
- * MQTT_BAD_CLIENT_ID in 3.1.1 (3.1.3-8); in 3.1 an empty one always is. */
+ * MQTT_BAD_CLIENT_ID in 3.1.1 (3.1.3-8); in 3.1 an empty one always is. A will topic that is empty or has a
+ * wildcard is MQTT_BAD_TOPIC_NAME. */
 uint8_t mqtt_decode_connect(const struct mqtt_frame *frame, struct mqtt_connect *out);
 void mqtt_encode_connect(struct buf *buf, const struct mqtt_connect *connect);
 
@@ -261,7 +293,8 @@ void mqtt_encode_connect(struct buf *buf, const struct mqtt_connect *connect);
 
 struct mqtt_connack {
     bool session_present;
-    uint8_t reason; /* as MQTT 5; encoded through mqtt_connack_code_v3 for older versions, decoded as it stands */
+    uint8_t
+        reason; /* as MQTT 5; encoded through mqtt_connack_code_v3 for older versions, decoded as it stands */
     struct mqtt_properties properties;
 };
 
@@ -280,9 +313,11 @@ struct mqtt_publish {
     struct str payload;
 };
 
-/* Checks flags, lengths, topic name (UTF-8, no wildcard, no U+0000) and packet id; splits off raw_props without
- * decoding them: call mqtt_properties_decode(…, MQTT_LIST_PUBLISH, …) if raw_props.len > 0. An empty topic is
- * an error before MQTT 5, and in MQTT 5 without a property list. The hot path: no copies. */
+/* Checks flags, lengths, topic name and packet id; splits off raw_props without decoding them: call
+ * mqtt_properties_decode(…, MQTT_LIST_PUBLISH, …) if raw_props.len > 0. The hot path: no copies.
+ * MQTT_MALFORMED_PACKET: QoS 3, DUP with QoS 0, cut off, a topic name that is not UTF-8 or has U+0000;
+ * MQTT_BAD_TOPIC_NAME: a wildcard, or empty before MQTT 5;
+ * MQTT_PROTOCOL_ERROR: packet id 0, or an empty topic without a property list. */
 uint8_t mqtt_decode_publish(const struct mqtt_frame *frame, uint8_t version, struct mqtt_publish *out);
 
 /* How an outgoing PUBLISH is laid out: all sizes in bytes. */
@@ -293,8 +328,8 @@ struct mqtt_publish_layout {
 
 /* extra_props: encoded properties to come before raw_props (topic alias, subscription ids); both are ignored
  * before MQTT 5. False if the packet would be longer than MQTT allows. */
-static inline bool mqtt_publish_layout(uint8_t version, const struct mqtt_publish *publish, size_t extra_props_len,
-                                       struct mqtt_publish_layout *layout)
+static inline bool mqtt_publish_layout(uint8_t version, const struct mqtt_publish *publish,
+                                       size_t extra_props_len, struct mqtt_publish_layout *layout)
 {
     size_t props = version == MQTT_5 ? publish->raw_props.len + extra_props_len : 0;
     size_t body = 2 + publish->topic.len + (publish->qos > 0 ? 2 : 0) +
@@ -357,15 +392,17 @@ struct mqtt_subscription {
 
 /* Everything but the validity of the filters as topic filters, which is answered for each one in SUBACK. */
 uint8_t mqtt_decode_subscribe(const struct mqtt_frame *frame, uint8_t version, struct mqtt_subscribe *out);
-bool mqtt_subscribe_next(const struct mqtt_subscribe *subscribe, size_t *position, struct mqtt_subscription *out);
+bool mqtt_subscribe_next(const struct mqtt_subscribe *subscribe, size_t *position,
+                         struct mqtt_subscription *out);
 void mqtt_encode_subscribe(struct buf *buf, uint8_t version, uint16_t packet_id,
-                           const struct mqtt_properties *properties, const struct mqtt_subscription *subscriptions,
-                           size_t count);
+                           const struct mqtt_properties *properties,
+                           const struct mqtt_subscription *subscriptions, size_t count);
 
 uint8_t mqtt_decode_unsubscribe(const struct mqtt_frame *frame, uint8_t version, struct mqtt_subscribe *out);
 bool mqtt_unsubscribe_next(const struct mqtt_subscribe *unsubscribe, size_t *position, struct str *filter);
 void mqtt_encode_unsubscribe(struct buf *buf, uint8_t version, uint16_t packet_id,
-                             const struct mqtt_properties *properties, const struct str *filters, size_t count);
+                             const struct mqtt_properties *properties, const struct str *filters,
+                             size_t count);
 
 struct mqtt_suback {
     uint16_t packet_id;

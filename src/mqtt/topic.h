@@ -33,10 +33,12 @@ bool topic_next_level(struct str *rest, struct str *level);
  * first level do not match names that begin with `$` (4.7.2). Both are valid. */
 bool topic_matches(struct str filter, struct str topic);
 
-/* Replaces ${name} in a filter template by values whose level separators and wildcards are refused: false if a
- * value is missing or has `/`, `+`, `#` or U+0000. names and values run in parallel. Appends to out. */
+/* Replaces ${name} in a filter template by values whose level separators and wildcards are refused: false, and
+ * nothing appended, if a name is unknown or not closed, or its value is empty or has `/`, `+`, `#` or U+0000. An
+ * empty value counts as missing: "users/${username}/#" must not become "users//#". A `$` without `{` is itself.
+ * names and values run in parallel. Appends to out. */
 struct buf;
-bool topic_template_expand(struct str pattern, const struct str *names, const struct str *values, size_t count,
-                           struct buf *out);
+bool topic_template_expand(struct str pattern, const struct str *names, const struct str *values,
+                           size_t count, struct buf *out);
 
 #endif
