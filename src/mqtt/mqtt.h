@@ -251,6 +251,9 @@ uint8_t mqtt_properties_decode(const uint8_t *data, size_t raw_len, enum mqtt_pr
 bool mqtt_user_property_next(struct str raw, size_t *position, struct str *key, struct str *value);
 /* Walks subscription identifiers likewise. */
 bool mqtt_subscription_id_next(struct str raw, size_t *position, uint32_t *id);
+/* Where the value of the first property `id` (one of fixed length) stands in `raw`, its identifier one byte before;
+ * 0 if there is none. `raw` is from a decoder. */
+size_t mqtt_property_find(struct str raw, uint8_t id, size_t *size);
 /* Appends one encoded user property, for mqtt_properties.user_encoded. At most 65,535 bytes each. */
 void mqtt_user_property_append(struct buf *buf, struct str key, struct str value);
 

@@ -222,10 +222,12 @@ uint8_t mqtt_read_properties(struct reader *in, enum mqtt_property_list list, st
 
 /* ---- Walking a list that a decoder has accepted ---------------------------------------------------------- */
 
+/* Bytes of a value whose kind has one length; 0 for the others. */
+static const uint8_t fixed_len[] = {[KIND_BYTE] = 1, [KIND_U16] = 2, [KIND_U32] = 4, [KIND_PAIR] = 0};
+
 /* Steps to the next property with this identifier and leaves the reader at its value. */
 static bool find_next(struct reader *in, uint8_t wanted)
 {
-    static const uint8_t fixed_len[] = {[KIND_BYTE] = 1, [KIND_U16] = 2, [KIND_U32] = 4};
     struct str skipped;
     uint32_t number;
     uint8_t id;
@@ -271,6 +273,16 @@ bool mqtt_subscription_id_next(struct str raw, size_t *position, uint32_t *id)
     }
     *position = raw.len - reader_left(&in);
     return true;
+}
+
+size_t mqtt_property_find(struct str raw, uint8_t id, size_t *size)
+{
+    assert(id < ID_COUNT && fixed_len[rules[id].kind] != 0);
+    struct reader in = reader_of(raw.data, raw.len);
+    if (!find_next(&in, id))
+        return 0;
+    *size = fixed_len[rules[id].kind];
+    return raw.len - reader_left(&in);
 }
 
 /* ---- Writing --------------------------------------------------------------------------------------------- */

@@ -1,0 +1,1 @@
+varve_test(mqtt frame reason properties connect publish ack subscribe disconnect roundtrip topic)
