@@ -1,0 +1,73 @@
+/* Topic aliases (MQTT 5, 3.3.2.3.4): numbers that stand for topics during one connection.
+ *
+ * In: the client defines them, up to the maximum that CONNACK announced. Out: the first topics sent to the client
+ * get the numbers that it allows, and keep them. */
+#include "broker/broker_internal.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+
+static struct alias_table *table_new(uint16_t max, uint16_t slots)
+{
+    struct alias_table *table = mem_zalloc(sizeof(*table));
+    table->max = max;
+    table->topics = mem_zalloc(slots * sizeof(*table->topics));
+    return table;
+}
+
+void alias_table_free(struct alias_table *table)
+{
+    if (table == NULL)
+        return;
+    for (uint16_t i = 0; i < table->max; i++)
+        mem_free((char *)(uintptr_t)table->topics[i].data);
+    map_free(&table->by_topic);
+    mem_free(table->topics);
+    mem_free(table);
+}
+
+uint8_t alias_in_resolve(struct connection *connection, uint16_t alias, struct str *topic)
+{
+    uint16_t max = shard_of_channel(&connection->channel)->settings->mqtt.max_topic_alias;
+    if (connection->aliases_in != NULL)
+        max = connection->aliases_in->max; /* as announced to this client, whatever a reload says */
+    if (alias == 0 || alias > max)
+        return MQTT_BAD_TOPIC_ALIAS; /* [MQTT-3.3.2-8, 3.3.2-9] */
+    if (topic->len > 0) {
+        if (connection->aliases_in == NULL)
+            connection->aliases_in = table_new(max, max);
+        struct str *slot = &connection->aliases_in->topics[alias - 1];
+        if (!str_equal(*slot, *topic)) {
+            mem_free((char *)(uintptr_t)slot->data);
+            *slot = str_make(mem_dup(topic->data, topic->len), topic->len);
+        }
+        return MQTT_SUCCESS;
+    }
+    if (connection->aliases_in == NULL || connection->aliases_in->topics[alias - 1].len == 0)
+        return MQTT_PROTOCOL_ERROR; /* 3.3.2.3.4: an alias that was never given */
+    *topic = connection->aliases_in->topics[alias - 1];
+    return MQTT_SUCCESS;
+}
+
+static bool topic_is(const void *item, const void *key)
+{
+    return str_equal(*(const struct str *)item, *(const struct str *)key);
+}
+
+uint16_t alias_out_get(struct connection *connection, struct str topic, bool *known)
+{
+    if (connection->aliases_out == NULL)
+        connection->aliases_out = table_new(connection->alias_max_out, connection->alias_max_out);
+    struct alias_table *table = connection->aliases_out;
+    uint64_t hash = hash_bytes(topic.data, topic.len);
+    const struct str *slot = map_find(&table->by_topic, hash, topic_is, &topic);
+    *known = slot != NULL;
+    if (slot != NULL)
+        return (uint16_t)(slot - table->topics + 1);
+    if (table->count == table->max)
+        return 0;
+    struct str *fresh = &table->topics[table->count++];
+    *fresh = str_make(mem_dup(topic.data, topic.len), topic.len);
+    map_insert(&table->by_topic, hash, fresh);
+    return table->count;
+}

@@ -1,0 +1,72 @@
+/* The MQTT broker: connections, sessions, routing, retained messages, wills, who may do what.
+ *
+ * Everything that belongs to a client lives on one reactor, chosen by its client id: its connection is moved there
+ * as soon as CONNECT is read and its identity proved, so that take-over, session state and delivery never cross
+ * threads. Messages for subscribers of other reactors are handed over in batches, once a loop turn. */
+#ifndef BROKER_BROKER_H
+#define BROKER_BROKER_H
+
+#include "base/error.h"
+#include "broker/acl.h"
+#include "broker/settings.h"
+#include "catalog/catalog.h"
+#include "net/net.h"
+
+struct broker;
+
+struct broker_options {
+    unsigned reactors; /* 0: one a core */
+    struct catalog *catalog; /* borrowed until broker_free() */
+    struct settings *settings; /* takes one reference */
+};
+
+/* Starts the reactors with the sessions, subscriptions and retained messages of the catalog; no listener yet.
+ * Returns owned. Errors: those of the catalog, ERR_INVALID (keys of authentication). Thread: main. */
+struct broker *broker_start(const struct broker_options *options, struct error *err);
+
+/* One listener. What is per listener may be changed by a reload. */
+struct broker_listener_options {
+    struct listener_options net; /* name, bind, TLS, WebSocket, PROXY, limits; ops and sizes are the broker's */
+    int allow_anonymous;         /* as auth_settings.allow_anonymous; -2: the broker's */
+    uint32_t max_packet_bytes;   /* 0: the broker's */
+    struct rate_settings rate;   /* of each client; 0: the broker's */
+};
+
+/* Opens a listener. Refuses one that is not loopback while nobody would have to authenticate on it and anonymous
+ * clients are not explicitly allowed. Returns a borrowed handle. Errors: ERR_DENIED, those of listener_open(). */
+struct listener *broker_listen(struct broker *broker, const struct broker_listener_options *options,
+                               struct error *err);
+
+/* Puts new settings into force and reads key files again; connections go on. Takes one reference. On an error the
+ * old settings stay. */
+bool broker_reload(struct broker *broker, struct settings *settings, struct error *err);
+
+/* Stops accepting, tells clients (DISCONNECT 0x8B in MQTT 5), writes what is pending, at most timeout_ms. */
+void broker_stop(struct broker *broker, int64_t timeout_ms);
+void broker_free(struct broker *broker); /* after broker_stop() */
+
+/* Whether any client has to prove who it is: users in the catalog, token keys, or certificates. */
+bool broker_has_authentication(struct broker *broker);
+
+struct broker_stats {
+    uint64_t connections;    /* open now */
+    uint64_t connections_total;
+    uint64_t sessions;       /* connected or kept */
+    uint64_t messages_received;
+    uint64_t messages_sent;
+    uint64_t messages_dropped;
+    uint64_t bytes_received;
+    uint64_t bytes_sent;
+    uint64_t packets_received;
+    uint64_t auth_failures;
+    uint64_t acl_denied;
+    uint64_t subscriptions;
+    uint64_t shared_subscriptions;
+    uint64_t retained;
+    uint64_t queued_messages; /* waiting for clients, about */
+    int64_t uptime_s;
+};
+
+void broker_stats(struct broker *broker, struct broker_stats *out); /* thread: any */
+
+#endif

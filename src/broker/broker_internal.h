@@ -1,0 +1,348 @@
+/* What the files of the broker share: the broker, its shard on each reactor, connections and sessions.
+ *
+ * Reading order: connection.c (bytes → packets), connect.c, publish.c (one message in → out to everybody),
+ * deliver.c (one message → one client), session.c (what outlives a connection). */
+#ifndef BROKER_BROKER_INTERNAL_H
+#define BROKER_BROKER_INTERNAL_H
+
+#include "base/map.h"
+#include "base/random.h"
+#include "base/thread.h"
+#include "broker/broker.h"
+#include "broker/inflight.h"
+#include "broker/message.h"
+#include "broker/retained.h"
+#include "broker/router.h"
+#include "mqtt/mqtt.h"
+
+struct connection;
+struct session;
+struct shard;
+struct held;
+struct authenticator;
+struct handoff;
+
+#define REACTORS_MAX 64
+
+/* ---- Counters: written by one reactor, read by anyone ---------------------------------------------------- */
+
+#define SHARD_COUNTERS(X)                                                                                    \
+    X(connections)                                                                                           \
+    X(connections_total)                                                                                     \
+    X(sessions)                                                                                              \
+    X(messages_received)                                                                                     \
+    X(messages_sent)                                                                                         \
+    X(messages_dropped)                                                                                      \
+    X(bytes_received)                                                                                        \
+    X(bytes_sent)                                                                                            \
+    X(packets_received)                                                                                      \
+    X(auth_failures)                                                                                         \
+    X(acl_denied)                                                                                            \
+    X(queued_messages)
+
+struct shard_counters {
+#define X(name) _Atomic uint64_t name;
+    SHARD_COUNTERS(X)
+#undef X
+};
+
+/* Relaxed load and store instead of a read-modify-write: there is one writer. */
+#define COUNT(shard, name, n)                                                                                \
+    atomic_store_explicit(&(shard)->counters.name,                                                           \
+                          atomic_load_explicit(&(shard)->counters.name, memory_order_relaxed) + (uint64_t)(n), \
+                          memory_order_relaxed)
+
+/* ---- Broker and shards ----------------------------------------------------------------------------------- */
+
+struct shard {
+    /* The reactor's thread only, but counters. */
+    struct broker *broker;
+    struct reactor *reactor;
+    struct settings *settings; /* a reference; replaced by mail */
+    struct access *access;     /* likewise: access.h */
+    struct route_cache *routes;
+    const struct route *last_route; /* what route_cache_get gave last: most messages come in runs of one topic */
+    struct map sessions;     /* by client id; hash: hash_stable */
+    struct list connections; /* every open connection: struct connection.all */
+    struct buf scratch;      /* for one outgoing packet at a time */
+    struct buf props;        /* properties of the publication that comes in, without the topic alias */
+    struct buf encode;       /* encoded_publish of the current publication */
+    struct handoff *outbox[REACTORS_MAX]; /* messages for other reactors, handed over at the end of the turn */
+    struct list stalled;     /* connections that wait for other reactors to catch up: connection.stall */
+    struct timer housekeeping;
+    struct random random;
+    uint64_t next_id; /* of subscribers: index + n * reactors */
+    unsigned index;
+    bool stopping;
+    int64_t sys_due_ms;
+    struct client_seed *seeds; /* sessions to build at the start: broker.c */
+    struct shard_counters counters;
+    /* Other threads. */
+    _Atomic size_t handed_bytes; /* in hand-offs that other reactors have not worked off */
+    atomic_bool resume_wanted;   /* connections are stalled: who works off enough mails `resume` */
+    struct mail resume;          /* belongs to whoever took resume_wanted back */
+};
+
+struct broker {
+    struct catalog *catalog;
+    struct router *router;
+    struct retained *retained;
+    struct worker_pool *workers;
+    struct authenticator *authenticator;
+    struct reactor_group *reactors;
+    struct shard *shards; /* one for each reactor */
+    unsigned shard_count;
+    int64_t started_ms; /* monotonic */
+    /* The main thread only. */
+    struct settings *settings; /* a reference: what the last reload gave */
+    struct listener_state **listeners;
+    size_t listener_count;
+    pthread_mutex_t handoff_lock;  /* the free hand-off blocks: taken once a block, not once a message */
+    struct handoff *handoff_free;
+    unsigned handoff_free_count;
+};
+
+/* What the broker keeps for a listener; listener_user(). */
+struct listener_state {
+    struct broker *broker;
+    struct listener *listener;
+    struct broker_listener_options options; /* scalar fields only */
+    bool loopback;
+};
+
+static inline struct shard *shard_of_channel(const struct channel *channel)
+{
+    return reactor_user(channel_reactor(channel));
+}
+
+/* The shard that owns a client id. */
+unsigned broker_shard_of(const struct broker *broker, uint64_t client_hash);
+
+/* ---- Connections ----------------------------------------------------------------------------------------- */
+
+enum connection_state {
+    CONNECTION_NEW,            /* waits for CONNECT */
+    CONNECTION_AUTHENTICATING, /* a worker checks, or a SCRAM exchange is on; CONNECT stays unread in the input */
+    CONNECTION_AUTHENTICATED,  /* goes to its shard, then opens its session */
+    CONNECTION_OPEN,
+    CONNECTION_CLOSED
+};
+
+/* A token bucket, counted in micro-units, one for messages and one for bytes. */
+struct rate_limit {
+    struct rate_settings rate;
+    double messages;
+    double bytes;
+    int64_t filled_ms;
+    struct timer timer;
+    struct connection *connection;
+};
+
+/* Topic aliases, both ways; they exist only when a client uses them. */
+struct alias_table {
+    struct str *topics; /* in: by alias - 1; owned */
+    uint16_t count;     /* in: slots; out: aliases given */
+    uint16_t max;
+    struct map by_topic; /* out */
+};
+
+struct connection {
+    struct channel channel; /* first */
+    struct session *session;
+    struct setup *setup;          /* until the session is open: connect.c */
+    struct client_acl *acl;       /* NULL: all is allowed */
+    char *username;               /* NULL: anonymous */
+    struct held *held_first;      /* acknowledgements that wait for the disk, in order */
+    struct held *held_last;
+    struct alias_table *aliases_in;
+    struct alias_table *aliases_out;
+    struct rate_limit *rate;
+    struct scram_server *scram;   /* a re-authentication */
+    struct list all;              /* shard.connections */
+    struct list stall;            /* shard.stalled */
+    uint64_t allowed_hash;       /* of the topic that the ACL allowed last; 0: none */
+    uint32_t max_packet_in;
+    uint32_t max_packet_out; /* what the client takes */
+    uint32_t session_expiry_s; /* as asked, for the end of the connection */
+    uint16_t receive_maximum; /* the client's: how much may be in flight to it */
+    uint16_t alias_max_out;   /* how many aliases the client takes */
+    uint16_t keep_alive_s;
+    uint8_t version; /* 0: unknown yet */
+    uint8_t state;
+    bool problem_info : 1;   /* reason strings may be sent */
+    bool superuser : 1;
+    bool clean_end : 1;      /* DISCONNECT came: no will */
+    bool anonymous : 1;
+    bool stalled : 1;
+    bool rate_paused : 1;
+    bool enhanced : 1;       /* let in by SCRAM: may re-authenticate */
+    uint16_t held_count;     /* in the list of held_first */
+};
+
+/* connection.c */
+extern const struct channel_ops connection_ops;
+/* Closes with a reason: MQTT 5 clients get DISCONNECT (CONNACK before they are let in). `text` is for the log and the
+ * reason string; NULL: the reason's own. */
+void connection_fail(struct connection *connection, uint8_t reason, const char *text);
+void connection_resume(struct connection *connection); /* when nothing holds it back any more */
+uint8_t *connection_reserve(struct connection *connection, size_t bytes);
+void connection_send(struct connection *connection, const struct buf *packet);
+/* PUBACK, PUBREC, PUBREL, PUBCOMP: in order behind acknowledgements that are held. */
+void connection_ack(struct connection *connection, uint8_t type, uint16_t packet_id, uint8_t reason,
+                    const char *text);
+void connection_log_refusal(struct connection *connection, const char *event, struct str topic, const char *why);
+
+/* connect.c */
+size_t connect_on_data(struct connection *connection, uint8_t *data, size_t len); /* until the session is open */
+void setup_free(struct setup *setup);
+
+/* handle_*.c: one packet each, on an open connection. */
+void handle_publish(struct connection *connection, const struct mqtt_frame *frame);
+void handle_ack(struct connection *connection, const struct mqtt_frame *frame);
+void handle_subscribe(struct connection *connection, const struct mqtt_frame *frame);
+void handle_unsubscribe(struct connection *connection, const struct mqtt_frame *frame);
+void handle_disconnect(struct connection *connection, const struct mqtt_frame *frame);
+void handle_auth(struct connection *connection, const struct mqtt_frame *frame);
+
+/* limits.c */
+/* Counts a message against the client's rate; when it is used up, reading pauses until it is not. */
+void rate_limit_start(struct connection *connection, const struct rate_settings *rate);
+void rate_limit_take(struct connection *connection, size_t bytes);
+void rate_limit_stop(struct connection *connection);
+
+/* alias.c */
+/* MQTT_SUCCESS, or MQTT_BAD_TOPIC_ALIAS / MQTT_PROTOCOL_ERROR. Sets or resolves *topic. */
+uint8_t alias_in_resolve(struct connection *connection, uint16_t alias, struct str *topic);
+/* The alias of the topic; *known says that the client has it already. 0: none is to be used. */
+uint16_t alias_out_get(struct connection *connection, struct str topic, bool *known);
+void alias_table_free(struct alias_table *table);
+
+/* ---- Acknowledgements that wait -------------------------------------------------------------------------- */
+
+/* What must be on disk before a packet is acknowledged: the publisher holds one count while it collects, each write
+ * holds one. The last one to finish mails the ticket home. */
+struct ack_ticket {
+    struct mail mail;
+    struct reactor *home;
+    struct held *held; /* home's thread; NULL: the connection has gone */
+    atomic_uint pending;
+    atomic_uint reason; /* the first failure; MQTT_SUCCESS */
+};
+
+struct ack_ticket *ticket_new(struct shard *shard);      /* with one count, the caller's */
+void ticket_hold(struct ack_ticket *ticket);             /* one count more */
+void ticket_done(struct ack_ticket *ticket, uint8_t reason); /* one count less; thread: any */
+
+/* One acknowledgement in the connection's order. */
+struct held {
+    struct held *next;
+    struct connection *connection;
+    struct ack_ticket *ticket; /* NULL: ready */
+    uint16_t packet_id;
+    uint8_t type;
+    uint8_t reason;
+    struct held_subscribe *subscribe; /* SUBACK and UNSUBACK: handle_subscribe.c */
+};
+
+/* Puts an acknowledgement at the end of the order; ticket NULL: it only waits for those before it. */
+struct held *held_append(struct connection *connection, uint8_t type, uint16_t packet_id, uint8_t reason,
+                         struct ack_ticket *ticket);
+void held_flush(struct connection *connection); /* sends what is ready at the front */
+void held_drop_all(struct connection *connection);
+void held_subscribe_send(struct connection *connection, struct held *held); /* handle_subscribe.c */
+void held_subscribe_free(struct held_subscribe *subscribe);
+
+/* ---- Publishing ------------------------------------------------------------------------------------------ */
+
+/* Routes a message from this shard: local subscribers, shared subscriptions, other reactors, the retained store.
+ * Returns how many subscribers there are, at least (other reactors count one each). */
+size_t publish(struct shard *shard, struct publication *publication, const struct route *route);
+/* The same for one that came from another reactor: local subscribers only. */
+void publish_local(struct shard *shard, struct publication *publication);
+/* Keeps or removes the topic's retained message here and in the catalog; holds publication->ticket, if there is one,
+ * until it is on disk. MQTT_SUCCESS or the reason for refusing it. */
+uint8_t publish_retained(struct shard *shard, struct publication *publication);
+
+/* To the picked member of a shared subscription, here or on its reactor. */
+void publish_pick(struct shard *shard, const struct share_pick *pick, struct publication *publication);
+
+/* handoff.c */
+void handoff_message(struct shard *shard, unsigned to, struct publication *publication);
+void handoff_pick(struct shard *shard, const struct share_pick *pick, struct publication *publication);
+void handoff_flush(struct shard *shard);                       /* at the end of a turn */
+bool handoff_congested(const struct shard *shard);             /* other reactors lag: publishers must wait */
+void handoff_stall(struct shard *shard, struct connection *connection);
+void handoff_resume_stalled(struct reactor *reactor, struct mail *mail); /* shard.resume */
+void handoff_free_all(struct broker *broker);
+/* The topic's route: the last one, or the cache's. NULL: more levels than topics may have. */
+const struct route *shard_route(struct shard *shard, struct str topic);
+
+/* ---- Sessions -------------------------------------------------------------------------------------------- */
+
+struct session {
+    struct subscriber subscriber; /* first */
+    struct shard *shard;           /* its owner, for life */
+    struct connection *connection; /* NULL: away */
+    struct session_queue queue;
+    struct inflight inflight;
+    struct packet_id_set received; /* QoS 2 from the client, until PUBREL */
+    struct session_away *away;     /* timers while the client is away, the will with a delay: session.c */
+    struct session_will *will;
+    uint32_t expiry_s;
+    bool persisted; /* has a row in the catalog */
+    bool discarded; /* ends when the connection closes, whatever the expiry says */
+    bool warned;    /* a full queue has been logged since the client came */
+    uint16_t client_id_len;
+    char client_id[];
+};
+
+/* A will, copied from CONNECT. */
+struct session_will {
+    struct message *message;
+    uint32_t delay_s;
+};
+
+static inline struct str session_client_id(const struct session *session)
+{
+    return str_make(session->client_id, session->client_id_len);
+}
+
+struct session *session_find(struct shard *shard, struct str client_id, uint64_t hash);
+struct session *session_new(struct shard *shard, struct str client_id, uint64_t hash);
+/* Ends it: subscriptions, queue and catalog rows go. The connection must be gone. */
+void session_end(struct shard *shard, struct session *session);
+/* The connection comes, or goes (then: will, expiry). */
+void session_attach(struct shard *shard, struct session *session, struct connection *connection);
+void session_detach(struct shard *shard, struct session *session);
+void session_set_expiry(struct shard *shard, struct session *session, uint32_t expiry_s);
+void session_resend(struct shard *shard, struct session *session); /* what is in flight, after a reconnect */
+void session_will_publish(struct shard *shard, struct session *session); /* takes session->will */
+void session_will_drop(struct session *session);
+void session_free_all(struct shard *shard); /* at the end; catalog rows stay */
+/* From the catalog, at the start: a session whose client is away. */
+void session_restore(struct shard *shard, struct str client_id, uint32_t expiry_s);
+extern const struct subscriber_ops session_ops;
+
+/* deliver.c */
+/* Sends the message, or queues it within the session's limits. */
+void session_deliver(struct subscriber *subscriber, const struct route_target *target,
+                     struct publication *publication);
+/* Queues past the limits (retained messages of a new subscription), and sends what can be sent. Takes what
+ * `outgoing` holds. */
+void session_push(struct shard *shard, struct session *session, const struct outgoing *outgoing);
+void session_pump(struct shard *shard, struct session *session); /* sends from the queue what can be sent */
+void session_send_inflight(struct session *session, const struct inflight_entry *entry, bool dup);
+
+/* catalog_writes.c */
+/* done: called on this shard's reactor; err NULL: on disk. */
+bool persist_retained(struct shard *shard, struct message *message, bool remove, struct ack_ticket *ticket,
+                      struct error *err);
+bool persist_subscription(struct shard *shard, struct str client_id, struct str filter,
+                          const struct subscribe_options *options, bool remove, struct ack_ticket *ticket,
+                          struct error *err);
+void persist_session(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms, bool remove);
+
+/* sys_topics.c */
+void sys_topics_publish(struct shard *shard);
+
+#endif

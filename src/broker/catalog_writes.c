@@ -1,0 +1,97 @@
+/* What the broker writes into the catalog while it works: retained messages, sessions, subscriptions. Each write
+ * owns what it points to until the catalog's writer is done with it; then it frees itself, and the ticket that
+ * waited for it, if any, gets its count back. */
+#include "broker/broker_internal.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+struct write {
+    struct catalog_write catalog; /* first */
+    struct ack_ticket *ticket;
+    struct message *message; /* retained: holds the topic */
+    struct buf text;         /* key, filter and value, where the message does not hold them */
+};
+
+static void write_free(struct write *write)
+{
+    if (write->message != NULL)
+        message_unref(write->message);
+    buf_free(&write->text);
+    mem_free(write);
+}
+
+/* On the catalog's writer thread. */
+static void done(struct catalog_write *catalog, const struct error *err)
+{
+    struct write *write = (struct write *)catalog;
+    if (err != NULL)
+        LOG_ERROR("catalog write failed", LOG_STR("key", catalog->key), LOG_ERROR_OF(err));
+    if (write->ticket != NULL)
+        ticket_done(write->ticket, err == NULL ? MQTT_SUCCESS : MQTT_QUOTA_EXCEEDED);
+    write_free(write);
+}
+
+static bool submit(struct shard *shard, struct write *write, struct error *err)
+{
+    write->catalog.done = done;
+    if (write->ticket != NULL)
+        ticket_hold(write->ticket);
+    if (catalog_submit(shard->broker->catalog, &write->catalog, err))
+        return true;
+    if (write->ticket != NULL)
+        ticket_done(write->ticket, MQTT_QUOTA_EXCEEDED);
+    write_free(write);
+    return false;
+}
+
+bool persist_retained(struct shard *shard, struct message *message, bool remove, struct ack_ticket *ticket,
+                      struct error *err)
+{
+    struct write *write = mem_zalloc(sizeof(*write));
+    write->message = message_ref(message);
+    write->ticket = ticket;
+    write->catalog.kind = remove ? CATALOG_RETAINED_DELETE : CATALOG_RETAINED_PUT;
+    write->catalog.key = message_topic(message);
+    write->catalog.expires_ms = message->expires_ms;
+    if (!remove)
+        message_encode(message, &write->text);
+    write->catalog.value = buf_str(&write->text);
+    return submit(shard, write, err);
+}
+
+bool persist_subscription(struct shard *shard, struct str client_id, struct str filter,
+                          const struct subscribe_options *options, bool remove, struct ack_ticket *ticket,
+                          struct error *err)
+{
+    struct write *write = mem_zalloc(sizeof(*write));
+    buf_append_str(&write->text, client_id);
+    buf_append_str(&write->text, filter);
+    write->ticket = ticket;
+    write->catalog.kind = remove ? CATALOG_SUBSCRIPTION_DELETE : CATALOG_SUBSCRIPTION_PUT;
+    write->catalog.key = str_make(write->text.data, client_id.len);
+    write->catalog.filter = str_make(write->text.data + client_id.len, filter.len);
+    if (!remove) {
+        write->catalog.subscription_id = options->id;
+        write->catalog.options = (uint8_t)(options->qos | (options->no_local ? 4 : 0) |
+                                           (options->retain_as_published ? 8 : 0) | options->retain_handling << 4);
+    }
+    return submit(shard, write, err);
+}
+
+/* A session's row: four bytes, its expiry interval in seconds, little-endian. */
+void persist_session(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms, bool remove)
+{
+    struct write *write = mem_zalloc(sizeof(*write));
+    uint8_t value[4] = {(uint8_t)expiry_s, (uint8_t)(expiry_s >> 8), (uint8_t)(expiry_s >> 16),
+                        (uint8_t)(expiry_s >> 24)};
+    buf_append_str(&write->text, client_id);
+    buf_append(&write->text, value, sizeof(value));
+    write->catalog.kind = remove ? CATALOG_SESSION_DELETE : CATALOG_SESSION_PUT;
+    write->catalog.key = str_make(write->text.data, client_id.len);
+    write->catalog.value = str_make(write->text.data + client_id.len, sizeof(value));
+    write->catalog.expires_ms = expires_ms;
+    struct error err;
+    if (!submit(shard, write, &err))
+        LOG_WARNING("session not kept for a restart", LOG_STR("client_id", client_id), LOG_ERROR_OF(&err));
+}

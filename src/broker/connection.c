@@ -1,0 +1,320 @@
+/* A connection: bytes in, packets dispatched, answers out, the end.
+ *
+ * 1. net shows the bytes that came. Until the session is open, connect.c looks at them.
+ * 2. Then each whole packet goes to its handler; PUBLISH, the hot one, first.
+ * 3. Handlers write answers straight into the channel's output, which net flushes once a turn.
+ *
+ * What ends it: the peer, a time-out, a packet that breaks the protocol (connection_fail), a take-over, an
+ * operator. on_closed then detaches the session, which decides on will and expiry. */
+#include "broker/broker_internal.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+static void log_end(struct connection *connection, const struct error *why)
+{
+    char peer[CHANNEL_PEER_BYTES];
+    channel_peer_text(&connection->channel, peer);
+    struct str id = connection->session != NULL ? session_client_id(connection->session) : STR("");
+    if (why != NULL && why->code != ERR_NONE)
+        LOG_DEBUG("connection ended", LOG_STR("client_id", id), LOG_TEXT("peer", peer), LOG_ERROR_OF(why));
+    else
+        LOG_DEBUG("connection ended", LOG_STR("client_id", id), LOG_TEXT("peer", peer));
+}
+
+/* A packet that this client will not take, since it is larger than it said, is not sent [MQTT-3.1.2-24]. */
+static bool client_takes(const struct connection *connection, size_t bytes)
+{
+    return connection->max_packet_out == 0 || bytes <= connection->max_packet_out;
+}
+
+void connection_send(struct connection *connection, const struct buf *packet)
+{
+    if (!client_takes(connection, packet->len))
+        return;
+    channel_write(&connection->channel, packet->data, packet->len);
+}
+
+/* The reason string as a property, where the client wants to hear it. */
+static const struct mqtt_properties *reason_string(const struct connection *connection, const char *text,
+                                                   struct mqtt_properties *out)
+{
+    if (text == NULL || connection->version != MQTT_5 || !connection->problem_info)
+        return NULL;
+    mqtt_properties_init(out);
+    out->has = UINT64_C(1) << MQTT_PROP_REASON_STRING;
+    out->reason_string = str_of(text);
+    return out;
+}
+
+static void send_connack_failure(struct connection *connection, uint8_t reason, const char *text, struct buf *out)
+{
+    struct mqtt_connack connack = {.reason = reason};
+    mqtt_properties_init(&connack.properties);
+    if (text != NULL && connection->version == MQTT_5) {
+        connack.properties.has |= UINT64_C(1) << MQTT_PROP_REASON_STRING;
+        connack.properties.reason_string = str_of(text);
+    }
+    mqtt_encode_connack(out, connection->version, &connack);
+}
+
+void connection_fail(struct connection *connection, uint8_t reason, const char *text)
+{
+    if (channel_is_closing(&connection->channel))
+        return;
+    struct shard *shard = shard_of_channel(&connection->channel);
+    struct buf *out = &shard->scratch;
+    buf_reset(out);
+    if (connection->state == CONNECTION_OPEN) {
+        struct mqtt_properties properties;
+        if (connection->version == MQTT_5)
+            mqtt_encode_disconnect(out, MQTT_5, reason, reason_string(connection, text, &properties));
+    } else if (connection->version != 0) {
+        send_connack_failure(connection, reason, text, out);
+    }
+    if (out->len > 0)
+        connection_send(connection, out);
+    struct error why;
+    error_set(&why, reason == MQTT_SUCCESS ? ERR_NONE : ERR_PROTOCOL, "%s",
+              text != NULL ? text : mqtt_reason_text(reason));
+    channel_close(&connection->channel, &why);
+}
+
+void connection_log_refusal(struct connection *connection, const char *event, struct str topic, const char *why)
+{
+    if (!log_enabled(LOG_LEVEL_INFO))
+        return;
+    char peer[CHANNEL_PEER_BYTES];
+    channel_peer_text(&connection->channel, peer);
+    struct str id = connection->session != NULL ? session_client_id(connection->session) : STR("");
+    LOG_INFO(event, LOG_STR("client_id", id), LOG_TEXT("peer", peer), LOG_STR("topic", topic),
+             LOG_TEXT("reason", why));
+}
+
+/* ---- Acknowledgements ------------------------------------------------------------------------------------ */
+
+static void write_ack(struct connection *connection, uint8_t type, uint16_t packet_id, uint8_t reason,
+                      const char *text)
+{
+    if (reason == MQTT_SUCCESS || connection->version != MQTT_5) {
+        mqtt_ack_write(channel_reserve(&connection->channel, MQTT_ACK_SHORT_BYTES), type, packet_id);
+        channel_commit(&connection->channel, MQTT_ACK_SHORT_BYTES);
+        return;
+    }
+    struct shard *shard = shard_of_channel(&connection->channel);
+    struct mqtt_properties properties;
+    buf_reset(&shard->scratch);
+    mqtt_encode_ack(&shard->scratch, MQTT_5, type, packet_id, reason,
+                    reason_string(connection, text, &properties));
+    if (!client_takes(connection, shard->scratch.len)) { /* without the text, then */
+        buf_reset(&shard->scratch);
+        mqtt_encode_ack(&shard->scratch, MQTT_5, type, packet_id, reason, NULL);
+    }
+    connection_send(connection, &shard->scratch);
+}
+
+void connection_ack(struct connection *connection, uint8_t type, uint16_t packet_id, uint8_t reason,
+                    const char *text)
+{
+    if (connection->held_first != NULL)
+        held_append(connection, type, packet_id, reason, NULL);
+    else
+        write_ack(connection, type, packet_id, reason, text);
+}
+
+struct held *held_append(struct connection *connection, uint8_t type, uint16_t packet_id, uint8_t reason,
+                         struct ack_ticket *ticket)
+{
+    struct held *held = mem_zalloc(sizeof(*held));
+    held->connection = connection;
+    held->type = type;
+    held->packet_id = packet_id;
+    held->reason = reason;
+    held->ticket = ticket;
+    if (ticket != NULL)
+        ticket->held = held;
+    if (connection->held_last != NULL)
+        connection->held_last->next = held;
+    else
+        connection->held_first = held;
+    connection->held_last = held;
+    connection->held_count++;
+    return held;
+}
+
+static void held_free(struct held *held)
+{
+    if (held->ticket != NULL)
+        held->ticket->held = NULL;
+    held_subscribe_free(held->subscribe);
+    mem_free(held);
+}
+
+void held_flush(struct connection *connection)
+{
+    while (connection->held_first != NULL && connection->held_first->ticket == NULL) {
+        struct held *held = connection->held_first;
+        connection->held_first = held->next;
+        if (connection->held_first == NULL)
+            connection->held_last = NULL;
+        connection->held_count--;
+        if (held->subscribe != NULL)
+            held_subscribe_send(connection, held);
+        else if (held->reason < 0x80 || connection->version == MQTT_5)
+            write_ack(connection, held->type, held->packet_id, held->reason, NULL);
+        /* Before MQTT 5 there is no way to refuse: without an acknowledgement the client sends it again. */
+        held_free(held);
+    }
+}
+
+void held_drop_all(struct connection *connection)
+{
+    while (connection->held_first != NULL) {
+        struct held *held = connection->held_first;
+        connection->held_first = held->next;
+        held_free(held);
+    }
+    connection->held_last = NULL;
+}
+
+/* ---- Packets --------------------------------------------------------------------------------------------- */
+
+static void handle_ping(struct connection *connection, const struct mqtt_frame *frame)
+{
+    if (mqtt_decode_empty(frame) != MQTT_SUCCESS) {
+        connection_fail(connection, MQTT_MALFORMED_PACKET, "PINGREQ with flags or a body");
+        return;
+    }
+    uint8_t *out = channel_reserve(&connection->channel, 2);
+    out[0] = MQTT_PINGRESP << 4;
+    out[1] = 0;
+    channel_commit(&connection->channel, 2);
+}
+
+static void handle_packet(struct connection *connection, const struct mqtt_frame *frame)
+{
+    switch (frame->type) {
+    case MQTT_PUBLISH: handle_publish(connection, frame); break;
+    case MQTT_PUBACK:
+    case MQTT_PUBREC:
+    case MQTT_PUBREL:
+    case MQTT_PUBCOMP: handle_ack(connection, frame); break;
+    case MQTT_PINGREQ: handle_ping(connection, frame); break;
+    case MQTT_SUBSCRIBE: handle_subscribe(connection, frame); break;
+    case MQTT_UNSUBSCRIBE: handle_unsubscribe(connection, frame); break;
+    case MQTT_DISCONNECT: handle_disconnect(connection, frame); break;
+    case MQTT_AUTH: handle_auth(connection, frame); break;
+    case MQTT_CONNECT:
+        connection_fail(connection, MQTT_PROTOCOL_ERROR, "a second CONNECT"); /* [MQTT-3.1.0-2] */
+        break;
+    default: connection_fail(connection, MQTT_PROTOCOL_ERROR, "a packet that only servers send"); break;
+    }
+}
+
+static bool held_back(const struct connection *connection)
+{
+    return connection->stalled || connection->rate_paused || channel_is_closing(&connection->channel);
+}
+
+static size_t on_data(struct channel *channel, uint8_t *data, size_t len)
+{
+    struct connection *connection = (struct connection *)channel;
+    if (connection->state != CONNECTION_OPEN)
+        return connect_on_data(connection, data, len);
+    struct shard *shard = shard_of_channel(channel);
+    size_t used = 0;
+    uint64_t packets = 0;
+    while (used < len && !held_back(connection)) {
+        struct mqtt_frame frame;
+        enum mqtt_scan scan = mqtt_frame_scan(data + used, len - used, connection->max_packet_in, &frame);
+        if (scan != MQTT_SCAN_OK) {
+            if (scan == MQTT_SCAN_TOO_LARGE)
+                connection_fail(connection, MQTT_PACKET_TOO_LARGE, "packet over the server's maximum size");
+            else if (scan == MQTT_SCAN_MALFORMED)
+                connection_fail(connection, MQTT_MALFORMED_PACKET, "bad fixed header");
+            break;
+        }
+        handle_packet(connection, &frame);
+        used += frame.total_len;
+        packets++;
+    }
+    if (packets > 0) {
+        channel_touch(channel);
+        COUNT(shard, packets_received, packets);
+        COUNT(shard, bytes_received, used);
+    }
+    return used;
+}
+
+/* ---- Life ------------------------------------------------------------------------------------------------ */
+
+static void on_open(struct channel *channel)
+{
+    struct connection *connection = (struct connection *)channel;
+    struct shard *shard = shard_of_channel(channel);
+    const struct listener_state *listener = listener_user(channel_listener(channel));
+    list_append(&shard->connections, &connection->all);
+    if (connection->state != CONNECTION_NEW)
+        return; /* moved here: CONNECT is shown again next */
+    connection->max_packet_in = listener->options.max_packet_bytes != 0 ? listener->options.max_packet_bytes
+                                                                        : shard->settings->mqtt.max_packet_bytes;
+    COUNT(shard, connections_total, 1);
+    channel_set_timeout(channel, shard->settings->mqtt.connect_timeout_s);
+    if (shard->stopping)
+        channel_close(channel, NULL);
+}
+
+void connection_resume(struct connection *connection)
+{
+    if (!held_back(connection))
+        channel_resume(&connection->channel);
+}
+
+static void on_drained(struct channel *channel)
+{
+    struct connection *connection = (struct connection *)channel;
+    if (connection->session != NULL)
+        session_pump(shard_of_channel(channel), connection->session);
+}
+
+static void on_timeout(struct channel *channel)
+{
+    struct connection *connection = (struct connection *)channel;
+    if (connection->state == CONNECTION_OPEN) {
+        connection_fail(connection, MQTT_KEEP_ALIVE_TIMEOUT, "keep alive timeout");
+        return;
+    }
+    struct error why;
+    error_set(&why, ERR_TIMEOUT, "no CONNECT, or no end of the authentication, in time");
+    channel_abort(channel, &why);
+}
+
+static void on_closed(struct channel *channel, const struct error *why)
+{
+    struct connection *connection = (struct connection *)channel;
+    struct shard *shard = shard_of_channel(channel);
+    log_end(connection, why);
+    connection->state = CONNECTION_CLOSED;
+    list_remove(&connection->all);
+    list_remove(&connection->stall);
+    held_drop_all(connection);
+    rate_limit_stop(connection);
+    setup_free(connection->setup);
+    if (connection->session != NULL) {
+        COUNT(shard, connections, -1);
+        session_detach(shard, connection->session);
+    }
+    scram_server_free(connection->scram);
+    client_acl_free(connection->acl);
+    alias_table_free(connection->aliases_in);
+    alias_table_free(connection->aliases_out);
+    mem_free(connection->username);
+}
+
+const struct channel_ops connection_ops = {
+    .on_open = on_open,
+    .on_data = on_data,
+    .on_drained = on_drained,
+    .on_timeout = on_timeout,
+    .on_closed = on_closed,
+};

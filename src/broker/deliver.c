@@ -1,0 +1,346 @@
+/* One message to one client.
+ *
+ * If the client is here, takes more, and nothing waits before this message, it is written into the channel's output
+ * at once; else it waits in the session's queue, within its limits. QoS 1 and 2 take a place in the in-flight
+ * table first. The queue is drained whenever room appears: an acknowledgement, a drained socket, a reconnect.
+ * One queue for all QoS keeps each publisher's messages in order for each topic. */
+#include "broker/broker_internal.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#define REF_BYTES      4096 /* payloads above it are not copied: the output refers to the message */
+#define IDS_BYTES(n)   ((n) * 5u)
+#define EXTRA_ON_STACK 64
+
+/* ---- Writing a PUBLISH ----------------------------------------------------------------------------------- */
+
+struct send {
+    const uint32_t *ids;
+    uint16_t id_count;
+    uint16_t packet_id;
+    uint8_t qos;
+    bool retain;
+    bool dup;
+};
+
+/* Appends topic alias and subscription identifiers as properties; returns the length. */
+static size_t write_extra(uint8_t *out, uint16_t alias, const struct send *send)
+{
+    uint8_t *at = out;
+    if (alias != 0) {
+        *at++ = MQTT_PROP_TOPIC_ALIAS;
+        *at++ = (uint8_t)(alias >> 8);
+        *at++ = (uint8_t)alias;
+    }
+    for (uint16_t i = 0; i < send->id_count; i++) {
+        *at++ = MQTT_PROP_SUBSCRIPTION_ID;
+        at += mqtt_varint_write(at, send->ids[i]);
+    }
+    return (size_t)(at - out);
+}
+
+/* The expiry interval is sent as what is left of it [MQTT-3.3.2-6]. */
+static void patch_expiry(uint8_t *props_end, const struct publication *publication, int64_t now_ms)
+{
+    int64_t left_ms = publication->expires_ms - now_ms;
+    uint32_t left_s = left_ms > 0 ? (uint32_t)((left_ms + 999) / 1000) : 0;
+    uint8_t *at = props_end - publication->props.len + publication->expiry_at;
+    at[0] = (uint8_t)(left_s >> 24);
+    at[1] = (uint8_t)(left_s >> 16);
+    at[2] = (uint8_t)(left_s >> 8);
+    at[3] = (uint8_t)left_s;
+}
+
+static void release_message(void *owner)
+{
+    message_unref(owner);
+}
+
+/* The general form: any properties, any size. False: larger than the client takes. */
+static bool send_publish(struct connection *connection, struct publication *publication, const struct send *send)
+{
+    struct channel *channel = &connection->channel;
+    struct mqtt_publish out = {
+        .dup = send->dup,
+        .retain = send->retain,
+        .qos = send->qos,
+        .packet_id = send->packet_id,
+        .topic = publication->topic,
+        .raw_props = publication->props,
+        .payload = publication->payload,
+    };
+    uint8_t on_stack[EXTRA_ON_STACK];
+    uint8_t *extra = on_stack;
+    size_t extra_len = 0;
+    if (connection->version == MQTT_5 && (connection->alias_max_out > 0 || send->id_count > 0)) {
+        bool known = false;
+        uint16_t alias =
+            connection->alias_max_out > 0 ? alias_out_get(connection, publication->topic, &known) : 0;
+        if (known)
+            out.topic = STR("");
+        if (IDS_BYTES(send->id_count) + 3 > sizeof(on_stack))
+            extra = mem_alloc(IDS_BYTES(send->id_count) + 3);
+        extra_len = write_extra(extra, alias, send);
+    }
+    struct mqtt_publish_layout layout;
+    size_t payload_len = out.payload.len;
+    bool fits = mqtt_publish_layout(connection->version, &out, extra_len, &layout) &&
+                (connection->max_packet_out == 0 || layout.head_len + payload_len <= connection->max_packet_out);
+    if (fits) {
+        bool copy = payload_len <= REF_BYTES;
+        uint8_t *head = channel_reserve(channel, layout.head_len + (copy ? payload_len : 0));
+        uint8_t *end =
+            mqtt_publish_write_head(head, connection->version, &out, str_make(extra, extra_len), &layout);
+        if (connection->version == MQTT_5 && publication->expiry_at > 0)
+            patch_expiry(end, publication, reactor_wall_ms(channel_reactor(channel)));
+        if (copy && payload_len > 0)
+            memcpy(end, out.payload.data, payload_len);
+        channel_commit(channel, layout.head_len + (copy ? payload_len : 0));
+        if (!copy) {
+            struct message *message = message_ref(publication_message(publication));
+            channel_write_ref(channel, message->data + message->topic_len + message->props_len, payload_len,
+                              release_message, message);
+        }
+    }
+    if (extra != on_stack)
+        mem_free(extra);
+    return fits;
+}
+
+/* Many subscribers of one version and QoS: the packet is encoded once into the shard's buffer, then copied with
+ * another packet identifier. */
+static bool send_encoded(struct shard *shard, struct connection *connection, struct publication *publication,
+                         const struct send *send)
+{
+    struct encoded_publish *encoded = &publication->encoded[connection->version == MQTT_5][send->qos];
+    if (encoded->len == 0 || encoded->retain != send->retain) {
+        struct mqtt_publish out = {
+            .retain = send->retain,
+            .qos = send->qos,
+            .packet_id = send->packet_id,
+            .topic = publication->topic,
+            .raw_props = publication->props,
+            .payload = publication->payload,
+        };
+        encoded->at = (uint32_t)shard->encode.len;
+        mqtt_encode_publish(&shard->encode, connection->version, &out);
+        encoded->len = (uint32_t)shard->encode.len - encoded->at;
+        encoded->retain = send->retain;
+        const uint8_t *packet = shard->encode.data + encoded->at;
+        size_t length_bytes = 1;
+        while (packet[length_bytes] & 0x80)
+            length_bytes++;
+        encoded->packet_id_at = (uint32_t)(1 + length_bytes + 2 + publication->topic.len);
+    }
+    if (connection->max_packet_out != 0 && encoded->len > connection->max_packet_out)
+        return false;
+    uint8_t *out = channel_reserve(&connection->channel, encoded->len);
+    memcpy(out, shard->encode.data + encoded->at, encoded->len);
+    if (send->qos > 0) {
+        out[encoded->packet_id_at] = (uint8_t)(send->packet_id >> 8);
+        out[encoded->packet_id_at + 1] = (uint8_t)send->packet_id;
+    }
+    channel_commit(&connection->channel, encoded->len);
+    return true;
+}
+
+static bool send_any(struct shard *shard, struct session *session, struct publication *publication,
+                     const struct send *send)
+{
+    struct connection *connection = session->connection;
+    bool plain = publication->encode_once && send->id_count == 0 && connection->alias_max_out == 0 &&
+                 publication->expiry_at == 0 && !send->dup;
+    bool sent = plain ? send_encoded(shard, connection, publication, send)
+                      : send_publish(connection, publication, send);
+    if (sent)
+        COUNT(shard, messages_sent, 1);
+    else
+        COUNT(shard, messages_dropped, 1); /* [MQTT-3.1.2-25]: as if it had been sent */
+    return sent;
+}
+
+/* ---- Now or later ---------------------------------------------------------------------------------------- */
+
+static uint32_t *copy_ids(const uint32_t *ids, uint16_t count)
+{
+    if (count == 0)
+        return NULL;
+    uint32_t *copy = mem_alloc((count + 1u) * sizeof(*copy));
+    copy[0] = count;
+    memcpy(copy + 1, ids, count * sizeof(*copy));
+    return copy;
+}
+
+/* Sends it and, for QoS 1 and 2, notes it as in flight. Takes what `outgoing` holds. */
+static void send_outgoing(struct shard *shard, struct session *session, struct publication *publication,
+                          const struct outgoing *outgoing)
+{
+    struct send send = {
+        .ids = outgoing->ids != NULL ? outgoing->ids + 1 : NULL,
+        .id_count = outgoing->ids != NULL ? (uint16_t)outgoing->ids[0] : 0,
+        .qos = outgoing->qos,
+        .retain = outgoing->retain,
+    };
+    if (outgoing->qos == 0) {
+        send_any(shard, session, publication, &send);
+        return;
+    }
+    send.packet_id = inflight_add(&session->inflight, outgoing);
+    if (!send_any(shard, session, publication, &send))
+        inflight_remove(&session->inflight, inflight_find(&session->inflight, send.packet_id));
+}
+
+static bool window_open(const struct session *session)
+{
+    return session->inflight.count < session->connection->receive_maximum;
+}
+
+static void log_full(struct session *session, const char *what)
+{
+    if (session->warned)
+        return;
+    session->warned = true;
+    LOG_WARNING("session queue full", LOG_STR("client_id", session_client_id(session)), LOG_TEXT("policy", what),
+                LOG_UINT("messages", session->queue.count), LOG_UINT("bytes", session->queue.bytes));
+}
+
+static bool queue_is_full(const struct session *session, const struct session_settings *limits, size_t more_bytes)
+{
+    return (limits->max_queued_messages > 0 && session->queue.count >= limits->max_queued_messages) ||
+           (limits->max_queued_bytes > 0 && session->queue.count > 0 &&
+            session->queue.bytes + more_bytes > limits->max_queued_bytes);
+}
+
+static void drop_oldest(struct shard *shard, struct session *session)
+{
+    struct outgoing oldest = session_queue_pop(&session->queue);
+    outgoing_release(&oldest);
+    COUNT(shard, messages_dropped, 1);
+    COUNT(shard, queued_messages, -1);
+}
+
+/* Makes room for one more by the policy; false: this message is the one that goes. */
+static bool make_room(struct shard *shard, struct session *session, size_t more_bytes)
+{
+    const struct session_settings *limits = &shard->settings->sessions;
+    while (queue_is_full(session, limits, more_bytes)) {
+        switch (limits->when_full) {
+        case QUEUE_DROP_OLDEST:
+            log_full(session, "drop_oldest");
+            drop_oldest(shard, session);
+            break;
+        case QUEUE_DROP_NEW: log_full(session, "drop_new"); return false;
+        case QUEUE_DISCONNECT:
+            log_full(session, "disconnect");
+            if (session->connection != NULL)
+                connection_fail(session->connection, MQTT_QUOTA_EXCEEDED, "the client reads too slowly");
+            return false;
+        }
+    }
+    return true;
+}
+
+static void enqueue(struct shard *shard, struct session *session, struct publication *publication, uint8_t qos,
+                    bool retain, const struct route_target *target)
+{
+    bool away = session->connection == NULL;
+    if (away && qos == 0 && !shard->settings->sessions.queue_qos0)
+        return;
+    struct message *message = publication_message(publication);
+    if (!make_room(shard, session, message_bytes(message))) {
+        COUNT(shard, messages_dropped, 1);
+        return;
+    }
+    struct outgoing outgoing = {
+        .message = message_ref(message),
+        .ids = copy_ids(target->ids, target->id_count),
+        .qos = qos,
+        .retain = retain,
+    };
+    session_queue_push(&session->queue, &outgoing);
+    COUNT(shard, queued_messages, 1);
+}
+
+void session_deliver(struct subscriber *subscriber, const struct route_target *target,
+                     struct publication *publication)
+{
+    struct session *session = (struct session *)subscriber;
+    if (target->no_local && publication->publisher_id == subscriber->id)
+        return; /* [MQTT-3.8.3-3] */
+    struct connection *connection = session->connection;
+    uint8_t qos = target->qos < publication->qos ? target->qos : publication->qos;
+    bool retain = target->retain_as_published && publication->retain; /* [MQTT-3.3.1-12, 3.3.1-13] */
+    bool now = connection != NULL && session_queue_empty(&session->queue) &&
+               (qos == 0 || window_open(session)) && channel_ready(&connection->channel);
+    struct shard *shard = session->shard;
+    if (!now) {
+        enqueue(shard, session, publication, qos, retain, target);
+        return;
+    }
+    if (qos == 0) {
+        struct send send = {.ids = target->ids, .id_count = target->id_count, .retain = retain};
+        send_any(shard, session, publication, &send);
+        return;
+    }
+    struct outgoing outgoing = {
+        .message = message_ref(publication_message(publication)),
+        .ids = copy_ids(target->ids, target->id_count),
+        .qos = qos,
+        .retain = retain,
+    };
+    send_outgoing(shard, session, publication, &outgoing);
+}
+
+void session_push(struct shard *shard, struct session *session, const struct outgoing *outgoing)
+{
+    session_queue_push(&session->queue, outgoing);
+    COUNT(shard, queued_messages, 1);
+}
+
+void session_pump(struct shard *shard, struct session *session)
+{
+    struct connection *connection = session->connection;
+    if (connection == NULL || connection->state != CONNECTION_OPEN)
+        return;
+    int64_t now_ms = reactor_wall_ms(shard->reactor);
+    struct outgoing *next;
+    while ((next = session_queue_peek(&session->queue)) != NULL) {
+        if (!channel_ready(&connection->channel) || (next->qos > 0 && !window_open(session)))
+            return;
+        struct outgoing outgoing = session_queue_pop(&session->queue);
+        COUNT(shard, queued_messages, -1);
+        if (outgoing.message->expires_ms != 0 && outgoing.message->expires_ms <= now_ms) {
+            outgoing_release(&outgoing); /* [MQTT-3.3.2-5] */
+            COUNT(shard, messages_dropped, 1);
+            continue;
+        }
+        struct publication publication;
+        publication_of_message(outgoing.message, &publication);
+        bool keeps = outgoing.qos > 0;
+        send_outgoing(shard, session, &publication, &outgoing);
+        if (!keeps)
+            outgoing_release(&outgoing);
+    }
+}
+
+void session_send_inflight(struct session *session, const struct inflight_entry *entry, bool dup)
+{
+    struct connection *connection = session->connection;
+    if (entry->state == INFLIGHT_RELEASED) {
+        mqtt_ack_write(channel_reserve(&connection->channel, MQTT_ACK_SHORT_BYTES), MQTT_PUBREL, entry->packet_id);
+        channel_commit(&connection->channel, MQTT_ACK_SHORT_BYTES);
+        return;
+    }
+    struct publication publication;
+    publication_of_message(entry->message, &publication);
+    struct send send = {
+        .ids = entry->ids != NULL ? entry->ids + 1 : NULL,
+        .id_count = entry->ids != NULL ? (uint16_t)entry->ids[0] : 0,
+        .packet_id = entry->packet_id,
+        .qos = entry->qos,
+        .retain = entry->retain,
+        .dup = dup,
+    };
+    send_any(session->shard, session, &publication, &send);
+}

@@ -1,0 +1,298 @@
+/* Messages for other reactors, in blocks.
+ *
+ * While a reactor works, it writes what others need into one block for each of them: a record with the message's
+ * bytes (or a reference, if it is large), or with the member picked for a shared subscription. At the end of the
+ * turn the blocks are mailed: one wake-up and no allocation a message, however many there are. The receiver
+ * makes a publication that views the block and delivers it as if it had come here.
+ *
+ * Back-pressure: a shard counts what others have not worked off. Above HANDED_HIGH its publishers are not read until
+ * it is below HANDED_LOW; so memory is bounded and the sender slows down, not the receiver. */
+#include "broker/broker_internal.h"
+
+#include "base/mem.h"
+
+#define BLOCK_BYTES       ((size_t)64 << 10)
+#define CHARGED_BYTES     ((size_t)256 << 10) /* a block that refers to so much is mailed at once */
+#define INLINE_BYTES      1024
+#define HANDED_HIGH       ((size_t)4 << 20)
+#define HANDED_LOW        ((size_t)1 << 20)
+#define BLOCKS_KEPT       64
+#define RECORD_ALIGN(len) (((len) + 7) & ~(size_t)7)
+
+struct handoff {
+    struct mail mail;
+    struct handoff *next; /* free list */
+    struct shard *from;
+    size_t used;
+    size_t charged; /* bytes on from->handed_bytes: with those of referenced messages */
+    _Alignas(8) uint8_t data[BLOCK_BYTES];
+};
+
+struct record {
+    uint32_t bytes; /* of the whole record */
+    uint32_t props_len;
+    uint32_t payload_len;
+    uint32_t expiry_at;
+    uint16_t topic_len;
+    uint8_t qos;
+    bool retain;
+    bool picked;
+    bool pick_retain_as_published;
+    uint8_t pick_qos;
+    uint32_t pick_id; /* subscription identifier */
+    uint64_t pick_subscriber;
+    uint64_t pick_name_hash;
+    uint64_t pick_group;
+    int64_t expires_ms;
+    uint64_t publisher_id;
+    uint64_t publisher_hash;
+    struct message *message; /* a reference; NULL: topic, properties and payload follow */
+};
+
+static struct handoff *block_new(struct shard *from)
+{
+    struct broker *broker = from->broker;
+    pthread_mutex_lock(&broker->handoff_lock);
+    struct handoff *block = broker->handoff_free;
+    if (block != NULL) {
+        broker->handoff_free = block->next;
+        broker->handoff_free_count--;
+    }
+    pthread_mutex_unlock(&broker->handoff_lock);
+    if (block == NULL)
+        block = mem_alloc(sizeof(*block));
+    block->from = from;
+    block->used = 0;
+    block->charged = 0;
+    return block;
+}
+
+static void block_free(struct broker *broker, struct handoff *block)
+{
+    pthread_mutex_lock(&broker->handoff_lock);
+    bool keep = broker->handoff_free_count < BLOCKS_KEPT;
+    if (keep) {
+        block->next = broker->handoff_free;
+        broker->handoff_free = block;
+        broker->handoff_free_count++;
+    }
+    pthread_mutex_unlock(&broker->handoff_lock);
+    if (!keep)
+        mem_free(block);
+}
+
+void handoff_free_all(struct broker *broker)
+{
+    while (broker->handoff_free != NULL) {
+        struct handoff *block = broker->handoff_free;
+        broker->handoff_free = block->next;
+        mem_free(block);
+    }
+}
+
+/* ---- The receiver ---------------------------------------------------------------------------------------- */
+
+static void view_record(struct record *record, struct publication *out)
+{
+    if (record->message != NULL) {
+        publication_of_message(record->message, out);
+    } else {
+        memset(out, 0, sizeof(*out));
+        const uint8_t *at = (const uint8_t *)(record + 1);
+        out->topic = str_make(at, record->topic_len);
+        out->props = str_make(at + record->topic_len, record->props_len);
+        out->payload = str_make(at + record->topic_len + record->props_len, record->payload_len);
+        out->qos = record->qos;
+        out->retain = record->retain;
+        out->expiry_at = record->expiry_at;
+        out->expires_ms = record->expires_ms;
+        out->publisher_id = record->publisher_id;
+    }
+    out->publisher_hash = record->publisher_hash;
+}
+
+static bool session_has_id(const void *item, const void *key)
+{
+    return ((const struct session *)item)->subscriber.id == *(const uint64_t *)key;
+}
+
+/* A member that has gone since it was picked: the message goes to another one of its group. */
+static void pick_again(struct shard *shard, const struct record *record, struct publication *publication)
+{
+    const struct route *route = shard_route(shard, publication->topic);
+    struct share_pick pick;
+    if (route == NULL || !route_share_repick(shard->routes, route, record->pick_group, publication->publisher_hash,
+                                             record->pick_subscriber, &pick)) {
+        COUNT(shard, messages_dropped, 1); /* nobody is subscribed any more */
+        return;
+    }
+    publish_pick(shard, &pick, publication);
+}
+
+static void deliver_record(struct shard *shard, struct record *record)
+{
+    struct publication publication;
+    view_record(record, &publication);
+    if (!record->picked) {
+        publish_local(shard, &publication);
+    } else {
+        struct session *session =
+            map_find(&shard->sessions, record->pick_name_hash, session_has_id, &record->pick_subscriber);
+        struct share_pick pick = {
+            .subscriber = session != NULL ? &session->subscriber : NULL,
+            .reactor = (uint16_t)shard->index,
+            .qos = record->pick_qos,
+            .retain_as_published = record->pick_retain_as_published,
+            .id = record->pick_id,
+        };
+        if (session != NULL)
+            publish_pick(shard, &pick, &publication);
+        else
+            pick_again(shard, record, &publication);
+    }
+    /* Either the record's own reference, or one that the delivery made. */
+    publication_end(&publication);
+}
+
+static void drop_record(struct record *record)
+{
+    if (record->message != NULL)
+        message_unref(record->message);
+}
+
+static void credit(struct shard *from, size_t bytes)
+{
+    /* Sequentially consistent against handoff_stall(): one of the two sees what the other wrote. */
+    size_t left = atomic_fetch_sub(&from->handed_bytes, bytes) - bytes;
+    if (left < HANDED_LOW && atomic_load(&from->resume_wanted) && atomic_exchange(&from->resume_wanted, false))
+        reactor_post(from->reactor, &from->resume);
+}
+
+static void receive(struct reactor *reactor, struct mail *mail)
+{
+    struct handoff *block = CONTAINER_OF(mail, struct handoff, mail);
+    struct shard *from = block->from;
+    for (size_t at = 0; at < block->used;) {
+        struct record *record = (struct record *)(void *)(block->data + at);
+        if (reactor != NULL)
+            deliver_record(reactor_user(reactor), record);
+        else
+            drop_record(record);
+        at += record->bytes;
+    }
+    size_t charged = block->charged;
+    block_free(from->broker, block);
+    if (reactor != NULL)
+        credit(from, charged);
+}
+
+/* ---- The sender ------------------------------------------------------------------------------------------ */
+
+static void post_block(struct shard *shard, unsigned to)
+{
+    struct handoff *block = shard->outbox[to];
+    shard->outbox[to] = NULL;
+    block->mail.run = receive;
+    atomic_fetch_add_explicit(&shard->handed_bytes, block->charged, memory_order_relaxed);
+    reactor_post(shard->broker->shards[to].reactor, &block->mail);
+}
+
+static struct record *record_new(struct shard *shard, unsigned to, struct publication *publication)
+{
+    size_t content = publication->topic.len + publication->props.len + publication->payload.len;
+    bool by_reference = content > INLINE_BYTES;
+    size_t bytes = RECORD_ALIGN(sizeof(struct record) + (by_reference ? 0 : content));
+    struct handoff *block = shard->outbox[to];
+    if (block != NULL && (block->used + bytes > BLOCK_BYTES || block->charged > CHARGED_BYTES)) {
+        post_block(shard, to);
+        block = NULL;
+    }
+    if (block == NULL)
+        shard->outbox[to] = block = block_new(shard);
+    struct record *record = (struct record *)(void *)(block->data + block->used);
+    block->used += bytes;
+    block->charged += sizeof(*record) + content;
+    *record = (struct record){
+        .bytes = (uint32_t)bytes,
+        .props_len = (uint32_t)publication->props.len,
+        .payload_len = (uint32_t)publication->payload.len,
+        .expiry_at = publication->expiry_at,
+        .topic_len = (uint16_t)publication->topic.len,
+        .qos = publication->qos,
+        .retain = publication->retain,
+        .expires_ms = publication->expires_ms,
+        .publisher_id = publication->publisher_id,
+        .publisher_hash = publication->publisher_hash,
+    };
+    if (by_reference) {
+        record->message = message_ref(publication_message(publication));
+        return record;
+    }
+    uint8_t *at = (uint8_t *)(record + 1);
+    memcpy(at, publication->topic.data, publication->topic.len);
+    at += publication->topic.len;
+    if (publication->props.len > 0)
+        memcpy(at, publication->props.data, publication->props.len);
+    at += publication->props.len;
+    if (publication->payload.len > 0)
+        memcpy(at, publication->payload.data, publication->payload.len);
+    return record;
+}
+
+void handoff_message(struct shard *shard, unsigned to, struct publication *publication)
+{
+    record_new(shard, to, publication);
+}
+
+void handoff_pick(struct shard *shard, const struct share_pick *pick, struct publication *publication)
+{
+    struct record *record = record_new(shard, pick->reactor, publication);
+    record->picked = true;
+    record->pick_qos = pick->qos;
+    record->pick_retain_as_published = pick->retain_as_published;
+    record->pick_id = pick->id;
+    record->pick_subscriber = pick->subscriber_id;
+    record->pick_name_hash = pick->name_hash;
+    record->pick_group = pick->group_id;
+}
+
+void handoff_flush(struct shard *shard)
+{
+    for (unsigned i = 0; i < shard->broker->shard_count; i++) {
+        if (shard->outbox[i] != NULL)
+            post_block(shard, i);
+    }
+}
+
+/* ---- Back-pressure --------------------------------------------------------------------------------------- */
+
+bool handoff_congested(const struct shard *shard)
+{
+    return atomic_load_explicit(&shard->handed_bytes, memory_order_relaxed) > HANDED_HIGH;
+}
+
+void handoff_stall(struct shard *shard, struct connection *connection)
+{
+    if (connection->stalled || channel_is_closing(&connection->channel))
+        return;
+    connection->stalled = true;
+    channel_pause(&connection->channel);
+    list_append(&shard->stalled, &connection->stall);
+    atomic_store(&shard->resume_wanted, true);
+    /* What was worked off before the flag was up found nobody waiting: look again. */
+    if (atomic_load(&shard->handed_bytes) < HANDED_LOW && atomic_exchange(&shard->resume_wanted, false))
+        reactor_post(shard->reactor, &shard->resume);
+}
+
+void handoff_resume_stalled(struct reactor *reactor, struct mail *mail)
+{
+    if (reactor == NULL)
+        return;
+    struct shard *shard = CONTAINER_OF(mail, struct shard, resume);
+    LIST_EACH_SAFE (it, &shard->stalled) {
+        struct connection *connection = CONTAINER_OF(it, struct connection, stall);
+        list_remove(it);
+        connection->stalled = false;
+        connection_resume(connection);
+    }
+}

@@ -1,0 +1,178 @@
+/* In-flight table and set of packet identifiers: see inflight.h. */
+#include "broker/inflight.h"
+
+#include "base/mem.h"
+
+#define FIRST_SLOTS 8
+#define KEEP_SLOTS  1024u /* an empty ring up to this size is kept for the next burst */
+#define SLOTS_MAX   65536u
+
+static void grow(struct inflight *inflight)
+{
+    uint32_t slots = inflight->ring != NULL ? (inflight->mask + 1) * 2 : FIRST_SLOTS;
+    struct inflight_entry *ring = mem_zalloc(slots * sizeof(*ring));
+    for (uint32_t i = 0; inflight->ring != NULL && i <= inflight->mask; i++) {
+        const struct inflight_entry *entry = &inflight->ring[i];
+        if (entry->state != INFLIGHT_FREE)
+            ring[entry->packet_id & (slots - 1)] = *entry;
+    }
+    mem_free(inflight->ring);
+    inflight->ring = ring;
+    inflight->mask = slots - 1;
+}
+
+/* The next identifier whose slot is free. At most half of the slots are taken, so it ends soon; only at the full
+ * 65,536 slots may it be more. */
+static uint16_t next_free(struct inflight *inflight)
+{
+    for (;;) {
+        uint16_t id = inflight->next_id != 0 ? inflight->next_id : 1;
+        inflight->next_id = (uint16_t)(id + 1);
+        if (inflight->ring[id & inflight->mask].state == INFLIGHT_FREE)
+            return id;
+        if (inflight->mask + 1 < SLOTS_MAX) {
+            /* The slot's owner has not acknowledged while the sequence came round: more room, same order. */
+            grow(inflight);
+            inflight->next_id = id;
+        }
+    }
+}
+
+uint16_t inflight_add(struct inflight *inflight, const struct outgoing *outgoing)
+{
+    assert(inflight->count < UINT16_MAX);
+    if (inflight->ring == NULL || (inflight->count * 2 > inflight->mask && inflight->mask + 1 < SLOTS_MAX))
+        grow(inflight);
+    uint16_t id = next_free(inflight);
+    if (inflight->count == 0)
+        inflight->oldest = id;
+    inflight->ring[id & inflight->mask] = (struct inflight_entry){
+        .message = outgoing->message,
+        .ids = outgoing->ids,
+        .packet_id = id,
+        .state = INFLIGHT_PUBLISHED,
+        .qos = outgoing->qos,
+        .retain = outgoing->retain,
+    };
+    inflight->count++;
+    return id;
+}
+
+struct inflight_entry *inflight_find(struct inflight *inflight, uint16_t packet_id)
+{
+    if (inflight->ring == NULL)
+        return NULL;
+    struct inflight_entry *entry = &inflight->ring[packet_id & inflight->mask];
+    return entry->state != INFLIGHT_FREE && entry->packet_id == packet_id ? entry : NULL;
+}
+
+void inflight_release_message(struct inflight_entry *entry)
+{
+    if (entry->message != NULL)
+        message_unref(entry->message);
+    mem_free(entry->ids);
+    entry->message = NULL;
+    entry->ids = NULL;
+    entry->state = INFLIGHT_RELEASED;
+}
+
+void inflight_remove(struct inflight *inflight, struct inflight_entry *entry)
+{
+    uint16_t id = entry->packet_id;
+    inflight_release_message(entry);
+    entry->state = INFLIGHT_FREE;
+    inflight->count--;
+    if (inflight->count == 0) {
+        if (inflight->mask >= KEEP_SLOTS) { /* give back what an exceptional burst needed */
+            mem_free(inflight->ring);
+            inflight->ring = NULL;
+            inflight->mask = 0;
+        }
+    } else if (id == inflight->oldest) {
+        /* Slots between are free or belong to younger entries; walk up to the next one that is taken. */
+        do {
+            inflight->oldest++;
+        } while (inflight_find(inflight, inflight->oldest) == NULL);
+    }
+}
+
+void inflight_each(struct inflight *inflight, void (*each)(struct inflight_entry *entry, void *arg), void *arg)
+{
+    uint32_t left = inflight->count;
+    for (uint16_t id = inflight->oldest; left > 0; id++) {
+        struct inflight_entry *entry = inflight_find(inflight, id);
+        if (entry == NULL)
+            continue;
+        left--;
+        each(entry, arg);
+    }
+}
+
+static void remove_each(struct inflight_entry *entry, void *arg)
+{
+    (void)arg;
+    inflight_release_message(entry);
+    entry->state = INFLIGHT_FREE;
+}
+
+void inflight_clear(struct inflight *inflight)
+{
+    inflight_each(inflight, remove_each, NULL);
+    mem_free(inflight->ring);
+    inflight->ring = NULL;
+    inflight->mask = 0;
+    inflight->count = 0;
+}
+
+/* ---- Packet identifiers that wait for PUBREL ------------------------------------------------------------- */
+
+/* The first position whose identifier is not below `id`. */
+static uint32_t position_of(const struct packet_id_set *set, uint16_t id)
+{
+    uint32_t low = 0, high = set->count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (set->ids[middle] < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+bool packet_id_set_has(const struct packet_id_set *set, uint16_t id)
+{
+    uint32_t at = position_of(set, id);
+    return at < set->count && set->ids[at] == id;
+}
+
+bool packet_id_set_add(struct packet_id_set *set, uint16_t id)
+{
+    uint32_t at = position_of(set, id);
+    if (at < set->count && set->ids[at] == id)
+        return false;
+    if (set->count == set->cap) {
+        set->cap = set->cap > 0 ? set->cap * 2 : FIRST_SLOTS;
+        set->ids = mem_realloc(set->ids, set->cap * sizeof(*set->ids));
+    }
+    memmove(set->ids + at + 1, set->ids + at, (set->count - at) * sizeof(*set->ids));
+    set->ids[at] = id;
+    set->count++;
+    return true;
+}
+
+bool packet_id_set_remove(struct packet_id_set *set, uint16_t id)
+{
+    uint32_t at = position_of(set, id);
+    if (at == set->count || set->ids[at] != id)
+        return false;
+    set->count--;
+    memmove(set->ids + at, set->ids + at + 1, (set->count - at) * sizeof(*set->ids));
+    return true;
+}
+
+void packet_id_set_clear(struct packet_id_set *set)
+{
+    mem_free(set->ids);
+    *set = (struct packet_id_set){0};
+}

@@ -1,0 +1,58 @@
+/* QoS 1 and 2 messages that a client has not acknowledged, by packet identifier.
+ *
+ * Identifiers are given in sequence, so the table is a ring indexed by their low bits: finding one is one look,
+ * and walking from the oldest to the newest is the order of sending. A slot that is still taken when the sequence
+ * comes round is skipped by growing the ring (up to 65,536 slots) or by passing over the identifier. Exists only
+ * while something is in flight. */
+#ifndef BROKER_INFLIGHT_H
+#define BROKER_INFLIGHT_H
+
+#include "broker/session_queue.h"
+
+enum inflight_state {
+    INFLIGHT_FREE,
+    INFLIGHT_PUBLISHED, /* QoS 1 waits for PUBACK, QoS 2 for PUBREC */
+    INFLIGHT_RELEASED   /* QoS 2 waits for PUBCOMP; its message is given back */
+};
+
+struct inflight_entry {
+    struct message *message; /* a reference; NULL once released */
+    uint32_t *ids;
+    uint16_t packet_id;
+    uint8_t state;
+    uint8_t qos;
+    bool retain;
+};
+
+struct inflight {
+    struct inflight_entry *ring;
+    uint32_t mask;
+    uint32_t count;
+    uint16_t next_id; /* the next identifier to try; starts at 1, lives as long as the session */
+    uint16_t oldest;  /* no entry is older than this identifier */
+};
+
+/* Gives the message an identifier and takes what `outgoing` holds. Never 0. The caller keeps count < 65,535. */
+uint16_t inflight_add(struct inflight *inflight, const struct outgoing *outgoing);
+struct inflight_entry *inflight_find(struct inflight *inflight, uint16_t packet_id); /* NULL: not in flight */
+void inflight_remove(struct inflight *inflight, struct inflight_entry *entry);       /* releases what it holds */
+void inflight_release_message(struct inflight_entry *entry); /* at PUBREC: state becomes INFLIGHT_RELEASED */
+
+/* From the oldest to the newest. Changing an entry's state or removing it is fine. */
+void inflight_each(struct inflight *inflight, void (*each)(struct inflight_entry *entry, void *arg), void *arg);
+void inflight_clear(struct inflight *inflight);
+
+/* Packet identifiers of QoS 2 messages that came and wait for PUBREL: a small sorted set, bounded by the receive
+ * maximum that the server announces. */
+struct packet_id_set {
+    uint16_t *ids;
+    uint32_t count;
+    uint32_t cap;
+};
+
+bool packet_id_set_add(struct packet_id_set *set, uint16_t id); /* false: it was in already */
+bool packet_id_set_has(const struct packet_id_set *set, uint16_t id);
+bool packet_id_set_remove(struct packet_id_set *set, uint16_t id);
+void packet_id_set_clear(struct packet_id_set *set);
+
+#endif

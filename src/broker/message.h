@@ -1,0 +1,95 @@
+/* Application messages.
+ *
+ * A *publication* is a message on its way through one reactor: views of bytes that somebody else holds (the input
+ * buffer, a hand-off block, a message), valid during one call. Delivering one at QoS 0 to sockets that take it
+ * allocates nothing.
+ *
+ * A *message* is the lasting form: immutable, one block, counted references. A publication makes its message the
+ * first time that anyone has to keep it (in flight, queued, retained), and all who keep it share that one. */
+#ifndef BROKER_MESSAGE_H
+#define BROKER_MESSAGE_H
+
+#include "mqtt/mqtt.h"
+
+#include <stdatomic.h>
+
+struct ack_ticket;
+
+struct message {
+    atomic_uint refs;
+    uint8_t qos;
+    bool retain;
+    uint16_t topic_len;
+    uint32_t props_len;
+    uint32_t payload_len;
+    uint32_t expiry_at;    /* where the four bytes of the message expiry interval are in props; 0: there is none */
+    int64_t expires_ms;    /* wall clock; 0: never */
+    uint64_t publisher_id; /* subscriber id of the publishing session; 0: none */
+    uint8_t data[];        /* topic, properties as they are forwarded, payload */
+};
+
+static inline struct message *message_ref(struct message *message)
+{
+    atomic_fetch_add_explicit(&message->refs, 1, memory_order_relaxed);
+    return message;
+}
+
+void message_unref(struct message *message); /* takes; frees with the last one. Thread: any */
+
+static inline struct str message_topic(const struct message *m)
+{
+    return str_make(m->data, m->topic_len);
+}
+
+static inline size_t message_bytes(const struct message *m) /* what it costs in memory, for limits */
+{
+    return sizeof(*m) + m->topic_len + m->props_len + m->payload_len;
+}
+
+/* One packet of this publication encoded for many subscribers: see deliver.c. */
+struct encoded_publish {
+    uint32_t at; /* in the shard's encode buffer */
+    uint32_t len; /* 0: not made */
+    uint32_t packet_id_at; /* QoS > 0 */
+    bool retain;
+};
+
+struct publication {
+    struct str topic;
+    struct str props; /* MQTT 5 properties as they are forwarded: no topic alias, no subscription identifiers */
+    struct str payload;
+    uint8_t qos;
+    bool retain;
+    bool encode_once; /* many subscribers: worth an encoded_publish */
+    uint32_t expiry_at;
+    int64_t expires_ms;
+    uint64_t publisher_id;
+    uint64_t publisher_hash;    /* of the client id: for shared subscriptions */
+    struct message *message;    /* the lasting form, if made; a reference of the publication's own */
+    struct ack_ticket *ticket;  /* the acknowledgement that waits, if any: see ticket.h */
+    struct encoded_publish encoded[2][3]; /* [MQTT 5 or not][QoS] */
+};
+
+/* The lasting form, made at the first call. Borrows: take a message_ref() to keep it. */
+struct message *publication_message(struct publication *publication);
+
+/* A publication that views a message. Borrows the message: no publication_end() needed if message_ref was not
+ * given away; expiry is the caller's to check. */
+void publication_of_message(struct message *message, struct publication *out);
+
+/* Gives back what the publication holds. */
+static inline void publication_end(struct publication *publication)
+{
+    if (publication->message != NULL)
+        message_unref(publication->message);
+}
+
+/* A message from parts, with one reference. */
+struct message *message_new(const struct publication *parts);
+
+/* Stored form of a retained message (catalog value; the topic is the key):
+ * byte 0 version 1 · byte 1 QoS · 4 bytes LE length of the properties · properties · payload. */
+void message_encode(const struct message *message, struct buf *out);
+struct message *message_decode(struct str topic, struct str stored, int64_t expires_ms, struct error *err);
+
+#endif

@@ -1,0 +1,277 @@
+/* One message in, out to everybody who wants it.
+ *
+ * handle_publish: the packet is checked (once, here), turned into a publication that views the input buffer, and
+ * routed. Local subscribers are called one by one; each other reactor that has any gets it through a hand-off;
+ * of each shared subscription one member is picked. A retained message goes to the store and the catalog too, and
+ * its acknowledgement waits for that.
+ *
+ * What is refused, and how (MQTT 5 by reason code in PUBACK or PUBREC; older clients are acknowledged all the same,
+ * as 3.1.1 section 3.3.5 leaves it, unless the settings say to disconnect them). */
+#include "broker/broker_internal.h"
+
+#include "base/log.h"
+#include "broker/acl.h"
+
+const struct route *shard_route(struct shard *shard, struct str topic)
+{
+    const struct route *last = shard->last_route;
+    if (last != NULL && str_equal(last->topic, topic) && route_is_current(shard->routes, last))
+        return last;
+    shard->last_route = NULL;
+    if (!topic_levels_valid(topic))
+        return NULL;
+    return shard->last_route = route_cache_get(shard->routes, topic);
+}
+
+void publish_pick(struct shard *shard, const struct share_pick *pick, struct publication *publication)
+{
+    if (pick->reactor != shard->index) {
+        handoff_pick(shard, pick, publication);
+        return;
+    }
+    const struct route_target target = {
+        .subscriber = pick->subscriber,
+        .ids = &pick->id,
+        .id_count = pick->id != 0,
+        .qos = pick->qos,
+        .retain_as_published = pick->retain_as_published,
+    };
+    pick->subscriber->ops->deliver(pick->subscriber, &target, publication);
+}
+
+static void publish_shared(struct shard *shard, struct publication *publication, const struct route *route)
+{
+    for (uint32_t i = 0; i < route->group_count; i++) {
+        struct share_pick pick;
+        if (!route_share_pick(shard->routes, route, i, publication->publisher_hash, 0, &pick))
+            continue;
+        publish_pick(shard, &pick, publication);
+    }
+}
+
+#define ENCODE_ONCE_TARGETS 3    /* from so many on, one encoding is copied instead of made again */
+#define ENCODE_ONCE_BYTES   4096 /* larger payloads are sent from the message itself */
+
+static void start_encoding(struct shard *shard, struct publication *publication, uint32_t targets)
+{
+    if (targets < ENCODE_ONCE_TARGETS || publication->payload.len > ENCODE_ONCE_BYTES)
+        return;
+    publication->encode_once = true;
+    buf_reset(&shard->encode);
+}
+
+size_t publish(struct shard *shard, struct publication *publication, const struct route *route)
+{
+    start_encoding(shard, publication, route->target_count);
+    for (uint32_t i = 0; i < route->target_count; i++) {
+        const struct route_target *target = &route->targets[i];
+        target->subscriber->ops->deliver(target->subscriber, target, publication);
+    }
+    if (route->group_count > 0)
+        publish_shared(shard, publication, route);
+    for (uint64_t left = route->remote; left != 0; left &= left - 1)
+        handoff_message(shard, (unsigned)__builtin_ctzll(left), publication);
+    return (size_t)route->target_count + route->group_count + (size_t)__builtin_popcountll(route->remote);
+}
+
+void publish_local(struct shard *shard, struct publication *publication)
+{
+    const struct route *route = shard_route(shard, publication->topic);
+    start_encoding(shard, publication, route->target_count);
+    for (uint32_t i = 0; i < route->target_count; i++) {
+        const struct route_target *target = &route->targets[i];
+        /* Subscribers of any reactor had it where it was published. */
+        if (target->subscriber->reactor != SUBSCRIBER_ANY_REACTOR)
+            target->subscriber->ops->deliver(target->subscriber, target, publication);
+    }
+}
+
+struct retained_change {
+    struct shard *shard;
+    struct message *message;
+    struct ack_ticket *ticket;
+    bool remove;
+};
+
+/* The store is locked: so changes of one topic from two reactors reach the catalog in the store's order. */
+static bool persist_change(void *arg, struct error *err)
+{
+    const struct retained_change *change = arg;
+    return persist_retained(change->shard, change->message, change->remove, change->ticket, err);
+}
+
+uint8_t publish_retained(struct shard *shard, struct publication *publication)
+{
+    const struct settings *settings = shard->settings;
+    bool remove = publication->payload.len == 0; /* [MQTT-3.3.1-6] */
+    if (!remove && publication->payload.len > settings->retained_max_payload_bytes)
+        return MQTT_QUOTA_EXCEEDED;
+    struct retained_change change = {
+        .shard = shard,
+        .message = publication_message(publication),
+        .ticket = publication->ticket,
+        .remove = remove,
+    };
+    struct error err;
+    if (retained_set(shard->broker->retained, publication->topic, remove ? NULL : change.message,
+                     settings->retained_max_messages, persist_change, &change, &err))
+        return MQTT_SUCCESS;
+    LOG_WARNING("retained message refused", LOG_STR("topic", publication->topic), LOG_ERROR_OF(&err));
+    return MQTT_QUOTA_EXCEEDED;
+}
+
+/* ---- The packet ------------------------------------------------------------------------------------------ */
+
+/* Reads what matters here of the properties, and makes the list as it is forwarded: without the topic alias, which
+ * belongs to this connection alone. */
+static uint8_t take_properties(struct connection *connection, struct mqtt_publish *in,
+                               struct publication *publication)
+{
+    struct mqtt_properties properties;
+    uint8_t reason = mqtt_properties_decode((const uint8_t *)in->raw_props.data, in->raw_props.len,
+                                            MQTT_LIST_PUBLISH, &properties);
+    if (reason != MQTT_SUCCESS)
+        return reason;
+    if (MQTT_HAS(&properties, MQTT_PROP_SUBSCRIPTION_ID))
+        return MQTT_PROTOCOL_ERROR; /* [MQTT-3.3.4-6] */
+    publication->props = in->raw_props;
+    size_t size;
+    if (MQTT_HAS(&properties, MQTT_PROP_TOPIC_ALIAS)) {
+        struct shard *shard = shard_of_channel(&connection->channel);
+        reason = alias_in_resolve(connection, properties.topic_alias, &in->topic);
+        size_t at = mqtt_property_find(in->raw_props, MQTT_PROP_TOPIC_ALIAS, &size);
+        buf_reset(&shard->props);
+        buf_append(&shard->props, in->raw_props.data, at - 1);
+        buf_append(&shard->props, in->raw_props.data + at + size, in->raw_props.len - at - size);
+        publication->props = buf_str(&shard->props);
+    }
+    if (MQTT_HAS(&properties, MQTT_PROP_MESSAGE_EXPIRY)) {
+        publication->expiry_at =
+            (uint32_t)mqtt_property_find(publication->props, MQTT_PROP_MESSAGE_EXPIRY, &size);
+        publication->expires_ms = reactor_wall_ms(channel_reactor(&connection->channel)) +
+                                  (int64_t)properties.message_expiry * 1000;
+    }
+    return reason;
+}
+
+static uint8_t check_support(const struct shard *shard, const struct mqtt_publish *in)
+{
+    const struct mqtt_settings *mqtt = &shard->settings->mqtt;
+    if (in->qos > mqtt->max_qos)
+        return MQTT_QOS_NOT_SUPPORTED; /* [MQTT-3.2.2-11] */
+    if (in->retain && !mqtt->retain_available)
+        return MQTT_RETAIN_NOT_SUPPORTED; /* [MQTT-3.2.2-14] */
+    return MQTT_SUCCESS;
+}
+
+static void acknowledge(struct connection *connection, const struct mqtt_publish *in, uint8_t reason,
+                        const char *text)
+{
+    if (in->qos == 1)
+        connection_ack(connection, MQTT_PUBACK, in->packet_id, reason, text);
+    else if (in->qos == 2)
+        connection_ack(connection, MQTT_PUBREC, in->packet_id, reason, text);
+}
+
+static void refuse(struct connection *connection, const struct mqtt_publish *in, uint8_t reason, const char *text)
+{
+    connection_log_refusal(connection, "publish refused", in->topic, text);
+    acknowledge(connection, in, reason, text);
+}
+
+static bool may_publish(struct connection *connection, const struct route *route)
+{
+    if (connection->acl == NULL || connection->allowed_hash == route->hash)
+        return true;
+    if (!client_may_publish(connection->acl, route->topic))
+        return false;
+    connection->allowed_hash = route->hash;
+    return true;
+}
+
+/* False if the packet is at its end: a repetition, or one too many. */
+static bool take_packet_id(struct connection *connection, const struct mqtt_publish *in)
+{
+    struct session *session = connection->session;
+    const struct settings *settings = shard_of_channel(&connection->channel)->settings;
+    bool repeated = in->qos == 2 && packet_id_set_has(&session->received, in->packet_id);
+    if (repeated) {
+        acknowledge(connection, in, MQTT_SUCCESS, NULL); /* [MQTT-4.3.3-10]: nothing is delivered again */
+        return false;
+    }
+    if (connection->version == MQTT_5 &&
+        session->received.count + connection->held_count >= settings->mqtt.receive_maximum) {
+        connection_fail(connection, MQTT_RECEIVE_MAXIMUM_EXCEEDED,
+                        "more unacknowledged messages than the receive maximum"); /* [MQTT-3.3.4-7] */
+        return false;
+    }
+    return true;
+}
+
+/* Routes it, and acknowledges at once or when it is on disk. */
+static void accept_publish(struct connection *connection, struct shard *shard, const struct mqtt_publish *in,
+                           struct publication *publication, const struct route *route)
+{
+    uint8_t reason = MQTT_SUCCESS;
+    if (in->retain) {
+        publication->ticket = in->qos > 0 ? ticket_new(shard) : NULL;
+        reason = publish_retained(shard, publication);
+    }
+    if (reason == MQTT_SUCCESS) {
+        if (in->qos == 2)
+            packet_id_set_add(&connection->session->received, in->packet_id);
+        if (publish(shard, publication, route) == 0)
+            reason = MQTT_NO_MATCHING_SUBSCRIBERS;
+    }
+    if (publication->ticket != NULL) {
+        held_append(connection, in->qos == 1 ? MQTT_PUBACK : MQTT_PUBREC, in->packet_id, reason,
+                    publication->ticket);
+        ticket_done(publication->ticket, MQTT_SUCCESS);
+    } else {
+        acknowledge(connection, in, reason, NULL);
+    }
+    publication_end(publication);
+}
+
+void handle_publish(struct connection *connection, const struct mqtt_frame *frame)
+{
+    struct shard *shard = shard_of_channel(&connection->channel);
+    struct mqtt_publish in;
+    struct publication publication = {0};
+    uint8_t reason = mqtt_decode_publish(frame, connection->version, &in);
+    if (reason == MQTT_SUCCESS && in.raw_props.len > 0)
+        reason = take_properties(connection, &in, &publication);
+    if (reason == MQTT_SUCCESS)
+        reason = check_support(shard, &in);
+    if (reason != MQTT_SUCCESS) {
+        connection_fail(connection, reason, NULL);
+        return;
+    }
+    COUNT(shard, messages_received, 1);
+    if (connection->rate != NULL)
+        rate_limit_take(connection, frame->total_len);
+    if (in.qos > 0 && !take_packet_id(connection, &in))
+        return;
+    const struct route *route = shard_route(shard, in.topic);
+    if (route == NULL) {
+        connection_fail(connection, MQTT_BAD_TOPIC_NAME, "topic with too many levels");
+        return;
+    }
+    if (!may_publish(connection, route)) {
+        COUNT(shard, acl_denied, 1);
+        if (shard->settings->acl_denied_disconnects)
+            connection_fail(connection, MQTT_NOT_AUTHORIZED, "not authorized to publish to this topic");
+        else
+            refuse(connection, &in, MQTT_NOT_AUTHORIZED, "not authorized to publish to this topic");
+        return;
+    }
+    publication.topic = in.topic;
+    publication.payload = in.payload;
+    publication.qos = in.qos;
+    publication.retain = in.retain;
+    publication.publisher_id = connection->session->subscriber.id;
+    publication.publisher_hash = connection->session->subscriber.name_hash;
+    accept_publish(connection, shard, &in, &publication, route);
+    if (handoff_congested(shard))
+        handoff_stall(shard, connection);
+}

@@ -1,0 +1,34 @@
+/* The retained messages: the last one of each topic that was published with the retain flag (MQTT 5, 3.3.1.3).
+ *
+ * A tree by topic level under one lock, shared by all reactors: a change is a few pointers, a search for a filter
+ * collects references. Disk is the caller's business. */
+#ifndef BROKER_RETAINED_H
+#define BROKER_RETAINED_H
+
+#include "broker/message.h"
+
+struct retained;
+
+struct retained *retained_new(void);
+void retained_free(struct retained *retained);
+
+/* Sets the topic's message (takes a reference of its own), or removes it when `message` is NULL. Before the change,
+ * while the store is locked, `first` is called: what it writes elsewhere comes in the order of the changes here; if
+ * it returns false, nothing is changed, and its error is returned. `first` may be NULL.
+ * Errors: ERR_LIMIT (max_messages, 0: none, and the topic is new), those of `first`. Thread: any, as all here. */
+bool retained_set(struct retained *retained, struct str topic, struct message *message, uint64_t max_messages,
+                  bool (*first)(void *arg, struct error *err), void *arg, struct error *err);
+
+/* Calls `each` with every message whose topic the filter matches, none that has expired at now_ms. Borrows; the
+ * store is locked meanwhile: take a reference and return. */
+void retained_match(struct retained *retained, struct str filter, int64_t now_ms,
+                    void (*each)(struct message *message, void *arg), void *arg);
+
+/* Removes what has expired, at most `limit` of them; returns how many. Their rows in the catalog expire by
+ * themselves. */
+size_t retained_sweep(struct retained *retained, int64_t now_ms, size_t limit);
+
+uint64_t retained_count(struct retained *retained);
+uint64_t retained_bytes(struct retained *retained);
+
+#endif

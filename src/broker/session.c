@@ -1,0 +1,253 @@
+/* What outlives a connection: subscriptions, queue, in-flight messages, the will, and when it all ends.
+ *
+ * A session is made by CONNECT or from the catalog at the start, and lives on the shard of its client id. While its
+ * client is away it waits for the first of: the client comes back (attach), the will's delay passes, the session
+ * expires (end). Its row in the catalog exists as long as it is to survive a restart. */
+#include "broker/broker_internal.h"
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+/* While the client is away. */
+struct session_away {
+    struct session *session;
+    struct timer expiry;
+    struct timer will;
+};
+
+static bool has_client_id(const void *item, const void *key)
+{
+    return str_equal(session_client_id(item), *(const struct str *)key);
+}
+
+struct session *session_find(struct shard *shard, struct str client_id, uint64_t hash)
+{
+    return map_find(&shard->sessions, hash, has_client_id, &client_id);
+}
+
+struct session *session_new(struct shard *shard, struct str client_id, uint64_t hash)
+{
+    struct session *session = mem_zalloc(sizeof(*session) + client_id.len);
+    session->subscriber.ops = &session_ops;
+    session->subscriber.id = shard->next_id;
+    session->subscriber.name_hash = hash;
+    session->subscriber.reactor = (uint16_t)shard->index;
+    atomic_init(&session->subscriber.online, false);
+    session->shard = shard;
+    session->client_id_len = (uint16_t)client_id.len;
+    memcpy(session->client_id, client_id.data, client_id.len);
+    shard->next_id += shard->broker->shard_count;
+    map_insert(&shard->sessions, hash, session);
+    COUNT(shard, sessions, 1);
+    return session;
+}
+
+static void away_clear(struct shard *shard, struct session *session)
+{
+    if (session->away == NULL)
+        return;
+    timer_clear(shard->reactor, &session->away->expiry);
+    timer_clear(shard->reactor, &session->away->will);
+    mem_free(session->away);
+    session->away = NULL;
+}
+
+static void session_free(struct shard *shard, struct session *session)
+{
+    away_clear(shard, session);
+    session_will_drop(session);
+    router_unsubscribe_all(shard->broker->router, &session->subscriber);
+    COUNT(shard, queued_messages, -(int64_t)session->queue.count);
+    session_queue_clear(&session->queue);
+    inflight_clear(&session->inflight);
+    packet_id_set_clear(&session->received);
+    mem_free(session);
+}
+
+void session_end(struct shard *shard, struct session *session)
+{
+    assert(session->connection == NULL);
+    if (session->will != NULL)
+        session_will_publish(shard, session); /* the delay ends with the session [MQTT-3.1.3-9] */
+    if (session->persisted)
+        persist_session(shard, session_client_id(session), 0, 0, true);
+    map_remove_item(&shard->sessions, session->subscriber.name_hash, session);
+    COUNT(shard, sessions, -1);
+    session_free(shard, session);
+}
+
+void session_free_all(struct shard *shard)
+{
+    struct session *session;
+    for (size_t i = 0; (session = map_next(&shard->sessions, &i)) != NULL;)
+        session_free(shard, session);
+    map_free(&shard->sessions);
+}
+
+/* ---- Expiry ---------------------------------------------------------------------------------------------- */
+
+static int64_t expiry_time(const struct session *session, int64_t now_ms)
+{
+    return session->expiry_s == EXPIRY_NEVER ? 0 : now_ms + (int64_t)session->expiry_s * 1000;
+}
+
+/* Subscriptions that were made while the session was not to last. */
+static bool persist_each(struct str filter, const struct subscribe_options *options, void *arg)
+{
+    struct session *session = arg;
+    struct error err;
+    if (!persist_subscription(session->shard, session_client_id(session), filter, options, false, NULL, &err))
+        LOG_WARNING("subscription not kept for a restart", LOG_STR("client_id", session_client_id(session)),
+                    LOG_STR("filter", filter), LOG_ERROR_OF(&err));
+    return true;
+}
+
+/* The row says when the session ends if the broker dies now. While the client is here the time is open, so that a
+ * restart counts from its own start. */
+void session_set_expiry(struct shard *shard, struct session *session, uint32_t expiry_s)
+{
+    uint32_t max = shard->settings->sessions.max_expiry_s;
+    session->expiry_s = expiry_s < max ? expiry_s : max;
+    if (session->expiry_s > 0) {
+        persist_session(shard, session_client_id(session), session->expiry_s, 0, false);
+        if (!session->persisted)
+            router_subscriptions_each(shard->broker->router, &session->subscriber, persist_each, session);
+        session->persisted = true;
+    } else if (session->persisted) {
+        persist_session(shard, session_client_id(session), 0, 0, true);
+        session->persisted = false;
+    }
+}
+
+static void expire(struct reactor *reactor, struct timer *timer)
+{
+    struct session_away *away = CONTAINER_OF(timer, struct session_away, expiry);
+    LOG_DEBUG("session expired", LOG_STR("client_id", session_client_id(away->session)));
+    session_end(reactor_user(reactor), away->session);
+}
+
+static void will_due(struct reactor *reactor, struct timer *timer)
+{
+    struct session_away *away = CONTAINER_OF(timer, struct session_away, will);
+    session_will_publish(reactor_user(reactor), away->session);
+}
+
+static void start_waiting(struct shard *shard, struct session *session)
+{
+    struct session_away *away = mem_zalloc(sizeof(*away));
+    away->session = session;
+    away->expiry.fire = expire;
+    away->will.fire = will_due;
+    session->away = away;
+    int64_t now_ms = reactor_now_ms(shard->reactor);
+    if (session->expiry_s != EXPIRY_NEVER)
+        timer_set(shard->reactor, &away->expiry, now_ms + (int64_t)session->expiry_s * 1000);
+    if (session->will != NULL)
+        timer_set(shard->reactor, &away->will, now_ms + (int64_t)session->will->delay_s * 1000);
+    if (session->persisted)
+        persist_session(shard, session_client_id(session), session->expiry_s,
+                        expiry_time(session, reactor_wall_ms(shard->reactor)), false);
+}
+
+void session_restore(struct shard *shard, struct str client_id, uint32_t expiry_s)
+{
+    struct session *session = session_new(shard, client_id, hash_stable(client_id.data, client_id.len));
+    session->expiry_s = expiry_s;
+    session->persisted = true;
+    start_waiting(shard, session);
+}
+
+/* ---- The client comes and goes --------------------------------------------------------------------------- */
+
+void session_attach(struct shard *shard, struct session *session, struct connection *connection)
+{
+    away_clear(shard, session);
+    session_will_drop(session); /* it came back before the delay was over [MQTT-3.1.2-8 and 3.1.3.2.2] */
+    session->connection = connection;
+    session->discarded = false;
+    session->warned = false;
+    connection->session = session;
+    atomic_store_explicit(&session->subscriber.online, true, memory_order_relaxed);
+}
+
+void session_detach(struct shard *shard, struct session *session)
+{
+    struct connection *connection = session->connection;
+    bool clean = connection->clean_end;
+    session->connection = NULL;
+    connection->session = NULL;
+    atomic_store_explicit(&session->subscriber.online, false, memory_order_relaxed);
+    if (clean)
+        session_will_drop(session); /* [MQTT-3.14.4-3] */
+    if (session->discarded || session->expiry_s == 0) {
+        session_end(shard, session);
+        return;
+    }
+    if (session->will != NULL && session->will->delay_s == 0)
+        session_will_publish(shard, session);
+    start_waiting(shard, session);
+}
+
+static void resend_entry(struct inflight_entry *entry, void *arg)
+{
+    session_send_inflight(arg, entry, true);
+}
+
+void session_resend(struct shard *shard, struct session *session)
+{
+    inflight_each(&session->inflight, resend_entry, session); /* [MQTT-4.4.0-1], in the order of sending */
+    session_pump(shard, session);
+}
+
+/* ---- Will ------------------------------------------------------------------------------------------------ */
+
+void session_will_drop(struct session *session)
+{
+    if (session->will == NULL)
+        return;
+    message_unref(session->will->message);
+    mem_free(session->will);
+    session->will = NULL;
+}
+
+void session_will_publish(struct shard *shard, struct session *session)
+{
+    /* The publication is a message of its own: its expiry interval counts from here, the stored one holds it as a
+     * length. */
+    struct publication publication;
+    publication_of_message(session->will->message, &publication);
+    publication.message = NULL;
+    if (publication.expires_ms > 0)
+        publication.expires_ms += reactor_wall_ms(shard->reactor);
+    publication.publisher_id = session->subscriber.id;
+    publication.publisher_hash = session->subscriber.name_hash;
+    const struct route *route = shard_route(shard, publication.topic);
+    if (publication.retain)
+        publish_retained(shard, &publication);
+    if (route != NULL)
+        publish(shard, &publication, route);
+    publication_end(&publication);
+    session_will_drop(session);
+}
+
+/* ---- The subscriber -------------------------------------------------------------------------------------- */
+
+static bool wants_durable(const struct subscriber *subscriber, const struct publication *publication)
+{
+    (void)subscriber;
+    (void)publication;
+    return false; /* queues are in memory */
+}
+
+static void describe(const struct subscriber *subscriber, struct buf *out)
+{
+    const struct session *session = (const struct session *)subscriber;
+    buf_printf(out, "session %.*s", STR_ARG(session_client_id(session)));
+}
+
+const struct subscriber_ops session_ops = {
+    .deliver = session_deliver,
+    .wants_durable = wants_durable,
+    .describe = describe,
+};

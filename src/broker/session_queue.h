@@ -1,0 +1,38 @@
+/* The messages that wait for a session's client: a queue, oldest first.
+ *
+ * This is the seam for durable sessions: what holds the entries is behind these calls, and nobody outside looks
+ * into the structure. In memory it is a ring that exists only while it holds something. */
+#ifndef BROKER_SESSION_QUEUE_H
+#define BROKER_SESSION_QUEUE_H
+
+#include "broker/message.h"
+
+/* How a message goes out to one client. */
+struct outgoing {
+    struct message *message; /* a reference, owned by who holds the structure */
+    uint32_t *ids;           /* subscription identifiers, the first entry is their count; owned; NULL: none */
+    uint8_t qos;
+    bool retain;
+};
+
+void outgoing_release(struct outgoing *outgoing);
+
+struct session_queue {
+    struct outgoing *ring;
+    uint32_t mask; /* slots - 1; 0 while there is no ring */
+    uint32_t head;
+    uint32_t count;
+    uint64_t bytes; /* of the messages, each counted in full */
+};
+
+static inline bool session_queue_empty(const struct session_queue *queue)
+{
+    return queue->count == 0;
+}
+
+void session_queue_push(struct session_queue *queue, const struct outgoing *outgoing); /* takes what it holds */
+struct outgoing *session_queue_peek(struct session_queue *queue);                      /* NULL when empty */
+struct outgoing session_queue_pop(struct session_queue *queue);                        /* gives it away; not empty */
+void session_queue_clear(struct session_queue *queue);
+
+#endif
