@@ -1,0 +1,53 @@
+/* What the user asks of `varve bench mqtt`. */
+#ifndef BENCH_OPTIONS_INTERNAL_H
+#define BENCH_OPTIONS_INTERNAL_H
+
+#include "base/error.h"
+
+#include <stdint.h>
+
+/* A message's payload begins with 24 bytes that the generator needs (see message_internal.h). */
+#define OPTIONS_PAYLOAD_MIN 24
+#define OPTIONS_PAYLOAD_MAX (1024 * 1024)
+#define OPTIONS_LINKS_MAX   1000000
+#define OPTIONS_THREADS_MAX 256
+#define OPTIONS_WINDOW_MAX  1000000
+
+struct bench_options {
+    const char *host; /* strings borrow from argv */
+    uint16_t port;
+    uint32_t pubs;
+    uint32_t subs;
+    uint32_t topics;
+    uint8_t qos;
+    uint8_t version; /* enum mqtt_version */
+    uint32_t payload_bytes;
+    uint64_t rate;    /* messages a second of all publishers together; 0: as fast as the window allows */
+    uint32_t tick_us; /* with a rate, messages leave at multiples of this; 0: each at its own time */
+    uint32_t window;  /* messages in flight for each publisher; 0: no limit */
+    uint32_t max_lag; /* QoS 1 and 2: messages the slowest subscriber may be behind; 0: no limit */
+    int64_t duration_ms;
+    int64_t warmup_ms;
+    uint64_t count; /* messages of all publishers together instead of a duration; 0: by duration */
+    uint32_t threads;
+    uint32_t idle; /* number of idle connections; 0: no idle run */
+    bool idle_subscribe;
+    uint64_t connect_rate; /* connections a second; 0: as fast as the broker accepts */
+    int64_t pid;           /* the broker's, for its memory; 0: look for the owner of the port */
+    const char *client_prefix;
+    const char *topic_prefix;
+    const char *username; /* NULL: none */
+    const char *password;
+    bool json;
+    bool relay;
+    bool help;
+};
+
+void bench_options_default(struct bench_options *options);
+
+/* Errors: ERR_INVALID, one line that names the option. */
+bool bench_options_parse(struct bench_options *options, int argc, char **argv, struct error *err);
+
+extern const char bench_options_help[];
+
+#endif
