@@ -59,7 +59,7 @@ void map_insert(struct map *map, uint64_t hash, void *item)
 {
     assert(item != NULL);
     size_t slots = slot_count(map);
-    if (map->count + 1 > slots - slots / 8)
+    if (8 * (map->count + 1) > 7 * slots) /* a free slot is left, at which each search ends */
         resize(map, slots != 0 ? 2 * slots : MIN_SLOTS);
     place(map, (struct map_slot){hash, item});
     map->count++;
