@@ -29,12 +29,13 @@ struct listener;
 /* ---- Reactors -------------------------------------------------------------------------------------------- */
 
 struct reactor_group_options {
-    unsigned count;            /* threads; 0: one a core */
-    size_t read_buffer_bytes;  /* 0: 256 KiB */
-    void *user;                /* reactor_group_user() */
-    void (*on_start)(struct reactor *reactor);    /* on the reactor's thread, before its first turn; may be NULL */
+    unsigned count;           /* threads; 0: one a core */
+    size_t read_buffer_bytes; /* 0: 256 KiB */
+    void *user;               /* reactor_group_user() */
+    void (*on_start)(
+        struct reactor *reactor); /* on the reactor's thread, before its first turn; may be NULL */
     void (*on_turn_end)(struct reactor *reactor); /* see above; may be NULL */
-    void (*on_stop)(struct reactor *reactor);     /* on the reactor's thread, after its last turn; may be NULL */
+    void (*on_stop)(struct reactor *reactor); /* on the reactor's thread, after its last turn; may be NULL */
 };
 
 /* Starts the threads. Returns owned. */
@@ -57,8 +58,8 @@ void reactor_set_user(struct reactor *reactor, void *user);
 void *reactor_user(const struct reactor *reactor);
 
 /* Time at the start of this turn: one clock read a turn. Thread: the reactor's. */
-int64_t reactor_now_ms(const struct reactor *reactor);  /* monotonic */
-int64_t reactor_wall_ms(const struct reactor *reactor); /* UTC */
+static inline int64_t reactor_now_ms(const struct reactor *reactor);  /* monotonic */
+static inline int64_t reactor_wall_ms(const struct reactor *reactor); /* UTC */
 
 bool reactor_is_current(const struct reactor *reactor); /* whether the caller runs on it */
 
@@ -71,7 +72,8 @@ struct mail {
 };
 
 /* Takes the mail until run() is called on the reactor's thread. Mail from one thread runs in order. Never blocks,
- * never fails; bound it at the sender. Thread: any, the reactor's own too. */
+ * never fails; bound it at the sender. Once the reactor has stopped, run() is called with NULL, and may be called
+ * before reactor_post() returns. Thread: any, the reactor's own too. */
 void reactor_post(struct reactor *reactor, struct mail *mail);
 
 /* ---- Timers ---------------------------------------------------------------------------------------------- */
@@ -82,7 +84,8 @@ struct timer {
     void (*fire)(struct reactor *reactor, struct timer *timer); /* the timer is unset when called */
 };
 
-void timer_set(struct reactor *reactor, struct timer *timer, int64_t at_ms); /* reactor_now_ms() time; moves it */
+void timer_set(struct reactor *reactor, struct timer *timer,
+               int64_t at_ms); /* reactor_now_ms() time; moves it */
 void timer_clear(struct reactor *reactor, struct timer *timer);
 
 /* ---- Channels -------------------------------------------------------------------------------------------- */
@@ -102,7 +105,7 @@ struct channel_ops {
     /* No channel_touch() for as long as channel_set_timeout() said. */
     void (*on_timeout)(struct channel *channel);
 
-    /* Closed, for whatever reason; exactly once. `why`: text for the log; code ERR_NONE when the peer closed
+    /* Closed, for whatever reason; exactly once, if on_open was called. `why`: text for the log; code ERR_NONE when the peer closed
      * cleanly or channel_close() was called. The channel's memory is freed by net after this call returns. */
     void (*on_closed)(struct channel *channel, const struct error *why);
 };
@@ -110,30 +113,39 @@ struct channel_ops {
 /* One piece of output: a chunk with bytes of its own, or a borrowed one with a release call. */
 struct out_piece;
 
+/* The two flags that the inline calls look at; the others are private. */
+enum { CHANNEL_DIRTY = 1u << 0, CHANNEL_CLOSING = 1u << 1 };
+
 /* The front of the user's connection structure; net allocates options.channel_bytes, zeroed, and frees it.
  * Fields are net's; read them through the calls below. */
 struct channel {
-    const struct channel_ops *ops;
+    /* What the hot calls touch. */
+    uint8_t
+        *out_next;    /* where the next byte of output goes, in the last piece; NULL: a new piece is needed */
+    size_t out_room;  /* bytes free there */
+    size_t out_bytes; /* pending in all pieces */
+    uint32_t flags;
+    uint32_t touched_s;
     struct reactor *reactor;
-    struct listener *listener;
-    struct layer *layer;         /* TLS, WebSocket, PROXY state; NULL for plain TCP */
-    struct kept_input *input;    /* bytes not consumed yet; NULL if none */
+    struct channel *next_dirty; /* list of channels to flush at the end of the turn */
+    const struct channel_ops *ops;
     struct out_piece *out_first; /* NULL: nothing to write */
     struct out_piece *out_last;
-    size_t out_bytes;
-    struct channel *next_dirty; /* list of channels to flush at the end of the turn */
-    struct channel *next_ready; /* list of channels to read again next turn */
-    struct list wheel;          /* bucket of the time-out wheel, or the reactor's list of channels without one */
-    uint32_t touched_s;
-    uint32_t timeout_s;
+    struct layer *layer;      /* TLS, WebSocket, PROXY state; NULL for plain TCP */
+    struct kept_input *input; /* bytes not consumed yet; NULL if none */
+    struct list ready; /* in one of the reactor's lists: to serve next turn, to move away, to tear down */
+    struct list wheel; /* bucket of the time-out wheel, or the reactor's list of channels without one */
     int fd;
-    uint32_t flags;
-    uint8_t peer[16]; /* IPv6, or IPv4-mapped */
+    uint32_t timeout_s; /* 0: none; while closing: the second at which waiting ends */
+    struct listener *listener;
+    struct reactor *move_to;
+    struct error *why; /* why it closes; NULL: no error */
+    uint8_t peer[16];  /* IPv6, or IPv4-mapped */
     uint16_t peer_port;
 };
 
-struct reactor *channel_reactor(const struct channel *channel);
-struct listener *channel_listener(const struct channel *channel);
+static inline struct reactor *channel_reactor(const struct channel *channel);
+static inline struct listener *channel_listener(const struct channel *channel);
 
 /* The peer's address: the PROXY header's if there was one. `out` has CHANNEL_PEER_BYTES; "10.0.0.7:5123",
  * "[2001:db8::1]:5123". */
@@ -148,33 +160,39 @@ bool channel_is_tls(const struct channel *channel);
 
 /* Room for n bytes of output, contiguous, behind what is there; then channel_commit() of at most n. The channel
  * is flushed at the end of the turn. After channel_close() the bytes go nowhere. */
-uint8_t *channel_reserve(struct channel *channel, size_t n);
-void channel_commit(struct channel *channel, size_t n);
+static inline uint8_t *channel_reserve(struct channel *channel, size_t n);
+static inline void channel_commit(struct channel *channel, size_t n);
 void channel_write(struct channel *channel, const void *data, size_t n);
 
-/* As channel_write without the copy: borrows data until release(owner) is called, on this reactor's thread. */
+/* As channel_write without the copy: borrows data until release(owner) is called, once, on this reactor's
+ * thread. That may be before the call returns: few bytes are copied, and a closing channel takes none. */
 void channel_write_ref(struct channel *channel, const void *data, size_t n, void (*release)(void *owner),
                        void *owner);
 
-/* Whether more output may be produced: false when the socket has taken too little of it. Tries a write first when
- * much is pending. After false, on_drained comes when there is room. Callers keep their own (bounded) queue. */
-bool channel_ready(struct channel *channel);
-size_t channel_pending_bytes(const struct channel *channel);
+/* Whether more output may be produced: false when the socket has taken too little of it (more than
+ * CHANNEL_HIGH_WATER_BYTES are pending even after another try to write). After false, on_drained comes, from the
+ * loop, when fewer than CHANNEL_LOW_WATER_BYTES are. Callers keep their own (bounded) queue. False, without
+ * on_drained, for a channel that is closing. */
+#define CHANNEL_HIGH_WATER_BYTES ((size_t)64 << 10)
+#define CHANNEL_LOW_WATER_BYTES  ((size_t)16 << 10)
+static inline bool channel_ready(struct channel *channel);
+static inline size_t channel_pending_bytes(const struct channel *channel);
 
 /* Stops and resumes reading. Kept input is shown again at once (from the loop) after a resume. */
 void channel_pause(struct channel *channel);
 void channel_resume(struct channel *channel);
 
-/* on_timeout after `seconds` without channel_touch(), 0: never. One-second precision, never early. */
+/* on_timeout after `seconds` without channel_touch(), 0: never. One-second precision, never early; it comes
+ * again after as many seconds more. */
 void channel_set_timeout(struct channel *channel, uint32_t seconds);
-void channel_touch(struct channel *channel);
+static inline void channel_touch(struct channel *channel);
 
 /* Closes after what is pending is written (at most 5 s); on_data is not called any more. on_closed comes later,
  * from the loop. A second call does nothing. `why` as for on_closed; NULL: none. Copied. */
 void channel_close(struct channel *channel, const struct error *why);
 /* The same without writing what is pending. */
 void channel_abort(struct channel *channel, const struct error *why);
-bool channel_is_closing(const struct channel *channel);
+static inline bool channel_is_closing(const struct channel *channel);
 
 /* Hands the channel to another reactor: the caller must not touch it afterwards. There on_open is called, then
  * on_data with the kept input. Call it from on_data and return the number of bytes consumed. */
@@ -186,10 +204,10 @@ void channel_set_ops(struct channel *channel, const struct channel_ops *ops);
 /* ---- Listeners ------------------------------------------------------------------------------------------- */
 
 struct tls_options {
-    const char *cert_file;  /* PEM, chain included */
-    const char *key_file;   /* PEM */
-    const char *ca_file;    /* for client certificates; NULL: none are asked for */
-    const char *crl_file;   /* PEM revocation lists; needs ca_file */
+    const char *cert_file; /* PEM, chain included */
+    const char *key_file;  /* PEM */
+    const char *ca_file;   /* for client certificates; NULL: none are asked for */
+    const char *crl_file;  /* PEM revocation lists; needs ca_file */
     bool require_client_cert;
     const char *min_version; /* "1.2" (default), "1.3" */
     const char *ciphers;     /* TLS 1.2, OpenSSL's syntax; NULL: OpenSSL's default at security level 2 */
@@ -198,23 +216,23 @@ struct tls_options {
         const char *host;
         const char *cert_file;
         const char *key_file;
-    } *sni;
+    } * sni;
     size_t sni_count;
 };
 
 struct listener_options {
-    const char *name;               /* "tcp.default" */
-    const char *bind;               /* "127.0.0.1:1883", "[::1]:0", "0.0.0.0:1883", "*:1883" */
-    const struct tls_options *tls;  /* NULL: none */
-    bool websocket;                 /* RFC 6455, subprotocol "mqtt" (also accepts none), binary frames */
-    const char *websocket_path;     /* "/mqtt" */
-    bool proxy_protocol;            /* v1 or v2 header required on every connection */
-    unsigned max_connections;       /* more are accepted and closed at once, with a warning now and then; 0: no limit */
+    const char *name;                /* "tcp.default" */
+    const char *bind;                /* "127.0.0.1:1883", "[::1]:0", "0.0.0.0:1883", "*:1883" */
+    const struct tls_options *tls;   /* NULL: none */
+    bool websocket;                  /* RFC 6455, subprotocol "mqtt" (also accepts none), binary frames */
+    const char *websocket_path;      /* "/mqtt" */
+    bool proxy_protocol;             /* v1 or v2 header required on every connection */
+    unsigned max_connections;        /* more are closed at once, with a warning now and then; 0: no limit */
     unsigned connections_per_second; /* accepting pauses above it; 0: no limit */
-    unsigned handshake_timeout_s;   /* PROXY, TLS and WebSocket handshakes; 0: 10 s */
-    size_t channel_bytes;           /* of the user's structure that begins with struct channel */
+    unsigned handshake_timeout_s;    /* PROXY, TLS and WebSocket handshakes; 0: 10 s */
+    size_t channel_bytes;            /* of the user's structure that begins with struct channel */
     const struct channel_ops *ops;
-    void *user;                     /* listener_user() */
+    void *user; /* listener_user() */
 };
 
 /* Binds on every reactor (SO_REUSEPORT) and accepts. Borrows options->ops and user; copies the rest.
@@ -227,7 +245,8 @@ struct listener *listener_open(struct reactor_group *group, const struct listene
 bool listener_reload_tls(struct listener *listener, const struct tls_options *tls, struct error *err);
 
 /* Changes the limits of a running listener. Thread: main. */
-void listener_set_limits(struct listener *listener, unsigned max_connections, unsigned connections_per_second);
+void listener_set_limits(struct listener *listener, unsigned max_connections,
+                         unsigned connections_per_second);
 
 void listener_stop_accepting(struct listener *listener); /* waits until every reactor has closed its socket */
 void listener_free(struct listener *listener);           /* after reactor_group_stop() */
@@ -237,5 +256,85 @@ const char *listener_address(const struct listener *listener); /* as bound: "127
 bool listener_is_loopback(const struct listener *listener);
 void *listener_user(const struct listener *listener);
 unsigned listener_connections(const struct listener *listener); /* open ones, on all reactors */
+
+/* ---- Inline part ----------------------------------------------------------------------------------------- */
+
+/* The front of struct reactor, for the calls below alone. */
+struct reactor_front {
+    int64_t now_ms;
+    int64_t wall_ms;
+    uint32_t now_s; /* now_ms in whole seconds */
+    struct channel *dirty;
+};
+
+uint8_t *channel_reserve_more(struct channel *channel, size_t n);
+bool channel_ready_after_flush(struct channel *channel);
+
+static inline struct reactor_front *reactor_front(const struct reactor *reactor)
+{
+    return (struct reactor_front *)(uintptr_t)reactor;
+}
+
+static inline int64_t reactor_now_ms(const struct reactor *reactor)
+{
+    return reactor_front(reactor)->now_ms;
+}
+
+static inline int64_t reactor_wall_ms(const struct reactor *reactor)
+{
+    return reactor_front(reactor)->wall_ms;
+}
+
+static inline struct reactor *channel_reactor(const struct channel *channel)
+{
+    return channel->reactor;
+}
+
+static inline struct listener *channel_listener(const struct channel *channel)
+{
+    return channel->listener;
+}
+
+static inline bool channel_is_closing(const struct channel *channel)
+{
+    return (channel->flags & CHANNEL_CLOSING) != 0;
+}
+
+static inline size_t channel_pending_bytes(const struct channel *channel)
+{
+    return channel->out_bytes;
+}
+
+static inline void channel_touch(struct channel *channel)
+{
+    channel->touched_s = reactor_front(channel->reactor)->now_s;
+}
+
+static inline uint8_t *channel_reserve(struct channel *channel, size_t n)
+{
+    return n <= channel->out_room ? channel->out_next : channel_reserve_more(channel, n);
+}
+
+static inline void channel_commit(struct channel *channel, size_t n)
+{
+    if (n == 0 || (channel->flags & CHANNEL_CLOSING) != 0)
+        return;
+    channel->out_next += n;
+    channel->out_room -= n;
+    channel->out_bytes += n;
+    if ((channel->flags & CHANNEL_DIRTY) == 0) {
+        struct reactor_front *front = reactor_front(channel->reactor);
+        channel->flags |= CHANNEL_DIRTY;
+        channel->next_dirty = front->dirty;
+        front->dirty = channel;
+    }
+}
+
+static inline bool channel_ready(struct channel *channel)
+{
+    if (channel->out_bytes <= CHANNEL_HIGH_WATER_BYTES && (channel->flags & CHANNEL_CLOSING) == 0)
+        return true;
+    return channel_ready_after_flush(channel);
+}
 
 #endif
