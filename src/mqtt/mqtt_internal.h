@@ -103,6 +103,16 @@ static inline struct reader reader_of(const void *data, size_t len)
     return (struct reader){start, len > 0 ? start + len : start};
 }
 
+/* From `position` bytes on, for the iterators. */
+static inline struct reader reader_from(struct str text, size_t position)
+{
+    assert(position <= text.len);
+    struct reader in = reader_of(text.data, text.len);
+    if (position > 0)
+        in.at += position;
+    return in;
+}
+
 static inline size_t reader_left(const struct reader *in)
 {
     return (size_t)(in->end - in->at);

@@ -251,9 +251,7 @@ static bool find_next(struct reader *in, uint8_t wanted)
 
 bool mqtt_user_property_next(struct str raw, size_t *position, struct str *key, struct str *value)
 {
-    assert(*position <= raw.len);
-    struct reader in = reader_of(raw.data, raw.len);
-    in.at += *position;
+    struct reader in = reader_from(raw, *position);
     if (!find_next(&in, MQTT_PROP_USER) || !read_binary(&in, key) || !read_binary(&in, value)) {
         *position = raw.len;
         return false;
@@ -264,9 +262,7 @@ bool mqtt_user_property_next(struct str raw, size_t *position, struct str *key, 
 
 bool mqtt_subscription_id_next(struct str raw, size_t *position, uint32_t *id)
 {
-    assert(*position <= raw.len);
-    struct reader in = reader_of(raw.data, raw.len);
-    in.at += *position;
+    struct reader in = reader_from(raw, *position);
     if (!find_next(&in, MQTT_PROP_SUBSCRIPTION_ID) || !read_varint(&in, id)) {
         *position = raw.len;
         return false;

@@ -66,9 +66,7 @@ uint8_t mqtt_decode_subscribe(const struct mqtt_frame *frame, uint8_t version, s
 bool mqtt_subscribe_next(const struct mqtt_subscribe *subscribe, size_t *position,
                          struct mqtt_subscription *out)
 {
-    assert(*position <= subscribe->filters.len);
-    struct reader in = reader_of(subscribe->filters.data, subscribe->filters.len);
-    in.at += *position;
+    struct reader in = reader_from(subscribe->filters, *position);
     uint8_t options;
     if (!read_binary(&in, &out->filter) || !read_u8(&in, &options))
         return false;

@@ -33,9 +33,7 @@ uint8_t mqtt_decode_unsubscribe(const struct mqtt_frame *frame, uint8_t version,
 
 bool mqtt_unsubscribe_next(const struct mqtt_subscribe *unsubscribe, size_t *position, struct str *filter)
 {
-    assert(*position <= unsubscribe->filters.len);
-    struct reader in = reader_of(unsubscribe->filters.data, unsubscribe->filters.len);
-    in.at += *position;
+    struct reader in = reader_from(unsubscribe->filters, *position);
     if (!read_binary(&in, filter))
         return false;
     *position = unsubscribe->filters.len - reader_left(&in);

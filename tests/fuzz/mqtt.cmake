@@ -1,0 +1,1 @@
+varve_fuzz(mqtt packet properties topic)
