@@ -3,10 +3,10 @@
  * A hit costs the hash of the topic, one comparison and two version numbers. A route that is found under old versions
  * is resolved again and takes the old one's place.
  *
- * Eviction is a clock: a hand goes round the slots of the table; a route that has been used since the hand came by
- * is spared once, one that has not goes. A new route counts as not used, so topics that come only once push each
+ * Eviction is a clock: a hand goes round the slots of the table, lap after lap. A route that has been used in this lap
+ * or the one before is spared, any other goes. A new route counts as not used, so topics that come only once push each
  * other out before those that come again and again. The table moves its items a little when it changes, so the hand
- * may miss one or meet one twice: it need not be exact.
+ * may miss one or meet one twice: no harm, it leaves no mark on them.
  *
  * Routes are freed only by route_cache_get, for the caller may still look at the last one. */
 #include "base/mem.h"
@@ -31,6 +31,7 @@ struct route_cache *route_cache_new(struct router *router, unsigned reactor, siz
     cache->reactor = reactor;
     cache->max_routes = max_routes != 0 ? max_routes : 1;
     cache->max_bytes = max_bytes;
+    cache->lap = 2; /* so that a route that has never been used has not been in the lap before either */
     random_seed(&cache->random, random_u64());
     return cache;
 }
@@ -61,24 +62,22 @@ static bool has_topic(const void *item, const void *key)
     return str_equal(((const struct route *)item)->topic, *(const struct str *)key);
 }
 
-/* Frees one route, not this one. There are two or more. */
+/* Frees one route, not this one. There are two or more; after three laps without a use, at the latest, one goes. */
 static void evict_one(struct route_cache *cache, const struct route *kept)
 {
-    for (;;) {
-        cache->hand &= cache->routes.mask;
-        struct route *route = cache->routes.slots[cache->hand].item;
-        if (route == NULL || route == kept) {
-            cache->hand++;
-        } else if (route->used != 0) {
-            route->used = 0;
-            cache->hand++;
-        } else {
-            /* The next moves into this slot: the hand stays. */
-            cache->bytes -= charge(cache, route);
-            map_remove_item(&cache->routes, route->hash, route);
-            mem_free(route);
-            return;
+    for (;; cache->hand++) {
+        if (cache->hand > cache->routes.mask) {
+            cache->hand = 0;
+            cache->lap++;
         }
+        struct route *route = cache->routes.slots[cache->hand].item;
+        if (route == NULL || route == kept || route->used + 1 >= cache->lap)
+            continue;
+        /* The next moves into this slot: the hand stays. */
+        cache->bytes -= charge(cache, route);
+        map_remove_item(&cache->routes, route->hash, route);
+        mem_free(route);
+        return;
     }
 }
 
@@ -98,7 +97,7 @@ static const struct route *resolve(struct route_cache *cache, struct map_slot *s
     if (slot != NULL) {
         struct route *former = slot->item;
         slot->item = route;
-        route->used = 1;
+        route->used = cache->lap;
         cache->bytes -= charge(cache, former);
         mem_free(former);
     } else {
@@ -115,7 +114,7 @@ const struct route *route_cache_get(struct route_cache *cache, struct str topic)
     if (slot == NULL || !route_is_current(cache, slot->item))
         return resolve(cache, slot, topic, hash);
     struct route *route = slot->item;
-    if (route->used == 0)
-        route->used = 1;
+    if (route->used != cache->lap)
+        route->used = cache->lap;
     return route;
 }

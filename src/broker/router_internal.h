@@ -301,6 +301,7 @@ struct route_cache {
     struct map routes; /* by topic */
     size_t bytes;      /* of all routes, each counted as charge() says */
     size_t hand;       /* slot of `routes` that eviction looks at next */
+    uint64_t lap;      /* of the hand; route.used is the lap of its last use, 0: none */
     struct route_scratch scratch;
     struct random random;
 };

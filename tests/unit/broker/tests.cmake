@@ -1,0 +1,1 @@
+varve_test(broker router route_cache share)
