@@ -16,13 +16,14 @@
 struct catalog;
 
 /* Opens or creates DIR/catalog.db (mode 0600) and brings its schema up to date. Returns owned.
- * Errors: ERR_IO, ERR_CORRUPT (with what to do), ERR_UNSUPPORTED (made by a later version). */
+ * Errors: ERR_NOT_FOUND (no DIR), ERR_IO, ERR_CORRUPT (with what to do), ERR_UNSUPPORTED (made by a later
+ * version), ERR_BUSY (another process holds it for 10 s). */
 struct catalog *catalog_open(const char *dir, struct error *err);
 
-/* Commits what is queued, then closes. */
+/* Commits what is queued, then closes. Takes; NULL is fine. Writes submitted meanwhile are refused. */
 void catalog_close(struct catalog *catalog);
 
-/* Checks the whole file (SQLite's integrity_check and our own rules). */
+/* Checks the whole file (SQLite's integrity_check and our own rules). Errors: ERR_CORRUPT. Thread: any. */
 bool catalog_check(struct catalog *catalog, struct error *err);
 
 /* ---- Users ----------------------------------------------------------------------------------------------- */
@@ -48,8 +49,9 @@ void catalog_user_free(struct catalog_user *user); /* the strings, not the struc
 bool catalog_user_put(struct catalog *catalog, const struct catalog_user *user, bool create, struct error *err);
 /* Fills *out: the caller frees it. Errors: ERR_NOT_FOUND. */
 bool catalog_user_get(struct catalog *catalog, struct str username, struct catalog_user *out, struct error *err);
-bool catalog_user_delete(struct catalog *catalog, struct str username, struct error *err);
-/* In the order of their names. `each` borrows; it returns false to stop. */
+bool catalog_user_delete(struct catalog *catalog, struct str username, struct error *err); /* as _get */
+/* In the order of their names, as of one moment. `each` borrows; it returns false to stop; it may call anything
+ * of the catalog but catalog_close. So do all the functions of this kind below. */
 bool catalog_user_each(struct catalog *catalog, bool (*each)(const struct catalog_user *user, void *arg), void *arg,
                        struct error *err);
 bool catalog_user_count(struct catalog *catalog, uint64_t *count, struct error *err);
@@ -69,7 +71,8 @@ struct catalog_rule {
 };
 
 void catalog_rule_free(struct catalog_rule *rule);
-bool catalog_rule_put(struct catalog *catalog, struct catalog_rule *rule, struct error *err); /* id 0: new, set */
+/* Adds (id 0: the new id is set) or replaces. Errors: ERR_NOT_FOUND (no rule of this id), ERR_INVALID. */
+bool catalog_rule_put(struct catalog *catalog, struct catalog_rule *rule, struct error *err);
 bool catalog_rule_delete(struct catalog *catalog, uint64_t id, struct error *err);
 bool catalog_rule_each(struct catalog *catalog, bool (*each)(const struct catalog_rule *rule, void *arg), void *arg,
                        struct error *err);
@@ -117,15 +120,17 @@ struct catalog_write {
     uint32_t subscription_id;
     uint8_t options; /* of the subscription, as in SUBSCRIBE's options byte */
     /* On the writer thread, after the commit (err NULL) or its failure: then nothing of this transaction is
-     * stored, and later writes are tried again as they come. */
+     * stored, and later writes are tried again as they come. (After ERR_IO from a failed fsync, a crash may
+     * bring the transaction back, whole.) The write is the caller's again; submitting is allowed in here. */
     void (*done)(struct catalog_write *write, const struct error *err);
 };
 
 /* Takes the write until done(). Writes of one thread are applied in order. Never blocks.
- * Errors: ERR_BUSY (more than 1,000,000 writes or 256 MiB wait). Thread: any. */
+ * Errors: ERR_BUSY (more than 1,000,000 writes or 256 MiB wait), ERR_CLOSED (closing). Thread: any. */
 bool catalog_submit(struct catalog *catalog, struct catalog_write *write, struct error *err);
 
-/* Reads everything, at the start. Expired rows are skipped and removed. Borrows in `each`; false stops.
+/* Reads everything, at the start. Expired rows are skipped and removed, a session with its subscriptions: load
+ * sessions before subscriptions. Borrows in `each`; false stops.
  * A million subscriptions take about a second. */
 bool catalog_retained_each(struct catalog *catalog, int64_t now_ms,
                            bool (*each)(struct str topic, struct str value, int64_t expires_ms, void *arg), void *arg,

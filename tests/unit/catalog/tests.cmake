@@ -1,0 +1,1 @@
+varve_test(catalog users writer open crash faults)
