@@ -24,10 +24,12 @@ struct broker_options {
  * Returns owned. Errors: those of the catalog, ERR_INVALID (keys of authentication). Thread: main. */
 struct broker *broker_start(const struct broker_options *options, struct error *err);
 
+#define LISTENER_ANONYMOUS_AS_BROKER (-2)
+
 /* One listener. What is per listener may be changed by a reload. */
 struct broker_listener_options {
     struct listener_options net; /* name, bind, TLS, WebSocket, PROXY, limits; ops and sizes are the broker's */
-    int allow_anonymous;         /* as auth_settings.allow_anonymous; -2: the broker's */
+    int allow_anonymous;         /* as auth_settings.allow_anonymous, or LISTENER_ANONYMOUS_AS_BROKER */
     uint32_t max_packet_bytes;   /* 0: the broker's */
     struct rate_settings rate;   /* of each client; 0: the broker's */
 };

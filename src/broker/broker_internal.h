@@ -19,8 +19,12 @@ struct connection;
 struct session;
 struct shard;
 struct held;
-struct authenticator;
 struct handoff;
+struct setup;
+struct auth_request;
+struct token_expiry;
+struct watcher;
+struct access;
 
 #define REACTORS_MAX 64
 
@@ -88,19 +92,28 @@ struct broker {
     struct router *router;
     struct retained *retained;
     struct worker_pool *workers;
-    struct authenticator *authenticator;
+    struct watcher *watcher; /* watcher.c */
     struct reactor_group *reactors;
     struct shard *shards; /* one for each reactor */
     unsigned shard_count;
     int64_t started_ms; /* monotonic */
+    atomic_bool jwks_wanted; /* a token named a key that is not known */
     /* The main thread only. */
     struct settings *settings; /* a reference: what the last reload gave */
     struct listener_state **listeners;
     size_t listener_count;
+    struct mail *stop_mails;
+    pthread_mutex_t start_lock; /* started_count: the shards that have built their sessions */
+    pthread_cond_t start_done;
+    unsigned started_count;
     pthread_mutex_t handoff_lock;  /* the free hand-off blocks: taken once a block, not once a message */
     struct handoff *handoff_free;
     unsigned handoff_free_count;
 };
+
+void broker_shard_started(struct broker *broker);
+/* New settings and access snapshot: takes both references. Connections get their rules anew. */
+void shard_set_access(struct shard *shard, struct settings *settings, struct access *access);
 
 /* What the broker keeps for a listener; listener_user(). */
 struct listener_state {
@@ -158,6 +171,9 @@ struct connection {
     struct alias_table *aliases_out;
     struct rate_limit *rate;
     struct scram_server *scram;   /* a re-authentication */
+    struct auth_request *reauth;  /* the same, on a worker */
+    struct token_expiry *expiry;  /* of the token that let it in */
+    struct token_rules *token_rules; /* what the token allows: connect.c */
     struct list all;              /* shard.connections */
     struct list stall;            /* shard.stalled */
     uint64_t allowed_hash;       /* of the topic that the ACL allowed last; 0: none */
@@ -171,6 +187,7 @@ struct connection {
     uint8_t state;
     bool problem_info : 1;   /* reason strings may be sent */
     bool superuser : 1;
+    bool bridge : 1;         /* says that it is one: retained messages keep their flag */
     bool clean_end : 1;      /* DISCONNECT came: no will */
     bool anonymous : 1;
     bool stalled : 1;
@@ -195,6 +212,8 @@ void connection_log_refusal(struct connection *connection, const char *event, st
 /* connect.c */
 size_t connect_on_data(struct connection *connection, uint8_t *data, size_t len); /* until the session is open */
 void setup_free(struct setup *setup);
+void token_free(struct connection *connection);            /* its timer and its rules */
+void connection_compile_acl(struct connection *connection); /* by the current rules */
 
 /* handle_*.c: one packet each, on an open connection. */
 void handle_publish(struct connection *connection, const struct mqtt_frame *frame);
@@ -320,7 +339,7 @@ void session_will_publish(struct shard *shard, struct session *session); /* take
 void session_will_drop(struct session *session);
 void session_free_all(struct shard *shard); /* at the end; catalog rows stay */
 /* From the catalog, at the start: a session whose client is away. */
-void session_restore(struct shard *shard, struct str client_id, uint32_t expiry_s);
+struct session *session_restore(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms);
 extern const struct subscriber_ops session_ops;
 
 /* deliver.c */

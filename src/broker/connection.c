@@ -6,7 +6,7 @@
  *
  * What ends it: the peer, a time-out, a packet that breaks the protocol (connection_fail), a take-over, an
  * operator. on_closed then detaches the session, which decides on will and expiry. */
-#include "broker/broker_internal.h"
+#include "broker/authenticate.h"
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -299,6 +299,8 @@ static void on_closed(struct channel *channel, const struct error *why)
     list_remove(&connection->stall);
     held_drop_all(connection);
     rate_limit_stop(connection);
+    token_free(connection);
+    authenticate_cancel(connection->reauth);
     setup_free(connection->setup);
     if (connection->session != NULL) {
         COUNT(shard, connections, -1);

@@ -133,7 +133,8 @@ static void will_due(struct reactor *reactor, struct timer *timer)
     session_will_publish(reactor_user(reactor), away->session);
 }
 
-static void start_waiting(struct shard *shard, struct session *session)
+/* The client is away from here on; expires_ms (wall clock) is when the session ends, 0: never. */
+static void start_waiting(struct shard *shard, struct session *session, int64_t expires_ms)
 {
     struct session_away *away = mem_zalloc(sizeof(*away));
     away->session = session;
@@ -141,21 +142,29 @@ static void start_waiting(struct shard *shard, struct session *session)
     away->will.fire = will_due;
     session->away = away;
     int64_t now_ms = reactor_now_ms(shard->reactor);
-    if (session->expiry_s != EXPIRY_NEVER)
-        timer_set(shard->reactor, &away->expiry, now_ms + (int64_t)session->expiry_s * 1000);
+    if (expires_ms != 0)
+        timer_set(shard->reactor, &away->expiry, now_ms + expires_ms - reactor_wall_ms(shard->reactor));
     if (session->will != NULL)
         timer_set(shard->reactor, &away->will, now_ms + (int64_t)session->will->delay_s * 1000);
-    if (session->persisted)
-        persist_session(shard, session_client_id(session), session->expiry_s,
-                        expiry_time(session, reactor_wall_ms(shard->reactor)), false);
 }
 
-void session_restore(struct shard *shard, struct str client_id, uint32_t expiry_s)
+static void keep_until(struct shard *shard, struct session *session, int64_t expires_ms)
+{
+    if (session->persisted)
+        persist_session(shard, session_client_id(session), session->expiry_s, expires_ms, false);
+}
+
+struct session *session_restore(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms)
 {
     struct session *session = session_new(shard, client_id, hash_stable(client_id.data, client_id.len));
     session->expiry_s = expiry_s;
     session->persisted = true;
-    start_waiting(shard, session);
+    if (expires_ms == 0 && expiry_s != EXPIRY_NEVER) { /* its client was here when the broker ended */
+        expires_ms = expiry_time(session, reactor_wall_ms(shard->reactor));
+        keep_until(shard, session, expires_ms);
+    }
+    start_waiting(shard, session, expires_ms);
+    return session;
 }
 
 /* ---- The client comes and goes --------------------------------------------------------------------------- */
@@ -186,7 +195,9 @@ void session_detach(struct shard *shard, struct session *session)
     }
     if (session->will != NULL && session->will->delay_s == 0)
         session_will_publish(shard, session);
-    start_waiting(shard, session);
+    int64_t expires_ms = expiry_time(session, reactor_wall_ms(shard->reactor));
+    keep_until(shard, session, expires_ms);
+    start_waiting(shard, session, expires_ms);
 }
 
 static void resend_entry(struct inflight_entry *entry, void *arg)

@@ -21,20 +21,21 @@ static inline uint64_t each_byte(uint8_t value)
     return value * UINT64_C(0x0101010101010101);
 }
 
-/* A word with a bit of HIGH_BITS set if some byte of `word` is U+0000 or not ASCII. Exact as a yes or no: a byte
- * borrows from its neighbour only if it was zero itself. */
+/* A bit of HIGH_BITS is set if some byte of `word` is U+0000 or not ASCII; the other bits mean nothing. Exact as a
+ * yes or no: a byte borrows from its neighbour only if it was zero itself. */
 static inline uint64_t word_not_plain(uint64_t word)
 {
-    return (word | (word - each_byte(1))) & HIGH_BITS;
+    return word | (word - each_byte(1));
 }
 
-/* Likewise, for `+` and `#` too. */
+/* Likewise, for `+` (0x2B) and `#` (0x23) too, which differ in bit 3 alone. */
 static inline uint64_t word_not_plain_name(uint64_t word)
 {
-    uint64_t plus = (word ^ each_byte('+')) - each_byte(1);
-    uint64_t hash = (word ^ each_byte('#')) - each_byte(1);
-    return word_not_plain(word) | ((plus | hash) & HIGH_BITS);
+    uint64_t wildcard = ((word | each_byte('+' ^ '#')) ^ each_byte('+')) - each_byte(1);
+    return word_not_plain(word) | wildcard;
 }
+
+_Static_assert(('+' ^ '#') == 0x08 && ('+' & 0x08), "the wildcards differ in one bit, set in `+`");
 
 /* The bytes of a text shorter than a word, in any order, some of them twice; the gaps hold 'a'. */
 static inline uint64_t word_of_short(const uint8_t *data, size_t len)
@@ -72,7 +73,7 @@ static inline bool mqtt_text_valid(const uint8_t *data, size_t len)
             odd |= word_not_plain(word_at(data + at));
         odd |= word_not_plain(word_at(data + len - 8));
     }
-    return odd == 0 || mqtt_text_valid_slow(data, len);
+    return (odd & HIGH_BITS) == 0 || mqtt_text_valid_slow(data, len);
 }
 
 /* A topic name's characters: text as above and no wildcard. MQTT_SUCCESS, MQTT_MALFORMED_PACKET (not UTF-8 or
@@ -87,7 +88,7 @@ static inline uint8_t mqtt_name_check(const uint8_t *data, size_t len)
             odd |= word_not_plain_name(word_at(data + at));
         odd |= word_not_plain_name(word_at(data + len - 8));
     }
-    return odd == 0 ? MQTT_SUCCESS : mqtt_name_check_slow(data, len);
+    return (odd & HIGH_BITS) == 0 ? MQTT_SUCCESS : mqtt_name_check_slow(data, len);
 }
 
 /* ---- Reading --------------------------------------------------------------------------------------------- */

@@ -65,28 +65,32 @@ uint8_t mqtt_decode_publish(const struct mqtt_frame *frame, uint8_t version, str
     return MQTT_SUCCESS;
 }
 
-/* Topics and property lists are mostly shorter than 32 bytes: two overlapping copies of a fixed size spare the
- * call of memcpy. */
+/* Copies `half` bytes to `out` from either end of `bytes`: half <= bytes.len <= 2 * half, and `half` a constant, so
+ * that each copy is a load and a store. */
+#define PUT_HALVES(out, bytes, half)                                                       \
+    do {                                                                                   \
+        memcpy((out), (bytes).data, (half));                                               \
+        memcpy((out) + (bytes).len - (half), (bytes).data + (bytes).len - (half), (half)); \
+    } while (0)
+
+/* Topics and property lists are mostly short: fixed-size copies spare the call of memcpy. */
 static inline uint8_t *put_short(uint8_t *out, struct str bytes)
 {
-    const char *from = bytes.data;
-    size_t len = bytes.len;
-    if (len > 32 || len < 8)
+    if (bytes.len > 64)
         return put_bytes(out, bytes);
-    if (len >= 16) {
-        uint8_t first[16], last[16];
-        memcpy(first, from, 16);
-        memcpy(last, from + len - 16, 16);
-        memcpy(out, first, 16);
-        memcpy(out + len - 16, last, 16);
-    } else {
-        uint64_t first, last;
-        memcpy(&first, from, 8);
-        memcpy(&last, from + len - 8, 8);
-        memcpy(out, &first, 8);
-        memcpy(out + len - 8, &last, 8);
-    }
-    return out + len;
+    if (bytes.len > 32)
+        PUT_HALVES(out, bytes, 32);
+    else if (bytes.len > 16)
+        PUT_HALVES(out, bytes, 16);
+    else if (bytes.len >= 8)
+        PUT_HALVES(out, bytes, 8);
+    else if (bytes.len >= 4)
+        PUT_HALVES(out, bytes, 4);
+    else if (bytes.len >= 2)
+        PUT_HALVES(out, bytes, 2);
+    else if (bytes.len == 1)
+        *out = (uint8_t)bytes.data[0];
+    return out + bytes.len;
 }
 
 uint8_t *mqtt_publish_write_head(uint8_t *out, uint8_t version, const struct mqtt_publish *publish,
@@ -101,9 +105,14 @@ uint8_t *mqtt_publish_write_head(uint8_t *out, uint8_t version, const struct mqt
     if (publish->qos > 0)
         out = put_u16(out, publish->packet_id);
     if (version == MQTT_5) {
-        out += mqtt_varint_write(out, (uint32_t)(extra_props.len + publish->raw_props.len));
-        out = put_short(out, extra_props);
-        out = put_short(out, publish->raw_props);
+        size_t props_len = extra_props.len + publish->raw_props.len;
+        if (props_len == 0) {
+            *out++ = 0; /* [MQTT-2.2.2-1] */
+        } else {
+            out += mqtt_varint_write(out, (uint32_t)props_len);
+            out = put_short(out, extra_props);
+            out = put_short(out, publish->raw_props);
+        }
     }
     assert((size_t)(out - start) == layout->head_len);
     (void)start;

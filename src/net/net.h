@@ -253,6 +253,8 @@ void listener_free(struct listener *listener);           /* after reactor_group_
 
 const char *listener_name(const struct listener *listener);
 const char *listener_address(const struct listener *listener); /* as bound: "127.0.0.1:41883" */
+/* Whether a bind text names a loopback address only. */
+bool listener_bind_is_loopback(const char *bind);
 bool listener_is_loopback(const struct listener *listener);
 void *listener_user(const struct listener *listener);
 unsigned listener_connections(const struct listener *listener); /* open ones, on all reactors */

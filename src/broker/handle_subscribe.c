@@ -1,0 +1,231 @@
+/* SUBSCRIBE and UNSUBSCRIBE (MQTT 5, 3.8 to 3.11).
+ *
+ * Each filter is judged by itself and answered in SUBACK. A granted one is in force at once. Where the session is
+ * kept for a restart, SUBACK waits until the subscription is on disk. Retained messages follow SUBACK. */
+#include "broker/broker_internal.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "broker/acl.h"
+
+/* A filter that was granted: for its retained messages, or to take it back if the disk fails. */
+struct granted {
+    char *filter; /* as sent, with $share */
+    struct subscribe_options options;
+    bool send_retained;
+    bool is_new;
+};
+
+struct held_subscribe {
+    uint8_t *reasons;
+    size_t count;
+    struct granted *granted;
+    size_t granted_count;
+};
+
+void held_subscribe_free(struct held_subscribe *subscribe)
+{
+    if (subscribe == NULL)
+        return;
+    for (size_t i = 0; i < subscribe->granted_count; i++)
+        mem_free(subscribe->granted[i].filter);
+    mem_free(subscribe->granted);
+    mem_free(subscribe->reasons);
+    mem_free(subscribe);
+}
+
+static struct held_subscribe *answer_new(size_t count)
+{
+    struct held_subscribe *answer = mem_zalloc(sizeof(*answer));
+    answer->reasons = mem_zalloc(count);
+    answer->granted = mem_zalloc(count * sizeof(*answer->granted));
+    answer->count = count;
+    return answer;
+}
+
+/* ---- Retained messages ----------------------------------------------------------------------------------- */
+
+struct retained_search {
+    struct session *session;
+    const struct granted *granted;
+};
+
+static void push_retained(struct message *message, void *arg)
+{
+    const struct retained_search *search = arg;
+    struct session *session = search->session;
+    const struct subscribe_options *options = &search->granted->options;
+    if (options->no_local && message->publisher_id == session->subscriber.id)
+        return;
+    struct outgoing outgoing = {
+        .message = message_ref(message),
+        .qos = options->qos < message->qos ? options->qos : message->qos,
+        .retain = true, /* [MQTT-3.3.1-8] */
+    };
+    if (options->id != 0) {
+        outgoing.ids = mem_alloc(2 * sizeof(*outgoing.ids));
+        outgoing.ids[0] = 1;
+        outgoing.ids[1] = options->id;
+    }
+    session_push(session->shard, session, &outgoing);
+}
+
+static void send_retained(struct session *session, const struct granted *granted)
+{
+    struct retained_search search = {.session = session, .granted = granted};
+    retained_match(session->shard->broker->retained, str_of(granted->filter), reactor_wall_ms(session->shard->reactor),
+                   push_retained, &search);
+}
+
+/* ---- The answer ------------------------------------------------------------------------------------------ */
+
+/* The disk has failed: what was granted is taken back, so that client and server agree. */
+static void take_back(struct session *session, struct held_subscribe *answer)
+{
+    for (size_t i = 0; i < answer->granted_count; i++) {
+        struct topic_filter filter;
+        if (answer->granted[i].is_new && topic_filter_parse(str_of(answer->granted[i].filter), &filter))
+            router_unsubscribe(session->shard->broker->router, &session->subscriber, &filter);
+    }
+    answer->granted_count = 0;
+    for (size_t i = 0; i < answer->count; i++)
+        answer->reasons[i] = MQTT_IMPLEMENTATION_ERROR;
+}
+
+void held_subscribe_send(struct connection *connection, struct held *held)
+{
+    struct session *session = connection->session;
+    struct shard *shard = session->shard;
+    struct held_subscribe *answer = held->subscribe;
+    if (held->reason >= 0x80 && held->type == MQTT_SUBACK)
+        take_back(session, answer);
+    buf_reset(&shard->scratch);
+    mqtt_encode_suback(&shard->scratch, connection->version, held->type, held->packet_id, NULL, answer->reasons,
+                       answer->count);
+    connection_send(connection, &shard->scratch);
+    for (size_t i = 0; i < answer->granted_count; i++) {
+        if (answer->granted[i].send_retained)
+            send_retained(session, &answer->granted[i]);
+    }
+    session_pump(shard, session);
+}
+
+static void reply(struct connection *connection, uint8_t type, uint16_t packet_id, struct held_subscribe *answer,
+                  struct ack_ticket *ticket)
+{
+    struct held *held = held_append(connection, type, packet_id, MQTT_SUCCESS, ticket);
+    held->subscribe = answer;
+    if (ticket != NULL)
+        ticket_done(ticket, MQTT_SUCCESS);
+    else
+        held_flush(connection);
+}
+
+/* ---- SUBSCRIBE ------------------------------------------------------------------------------------------- */
+
+static uint8_t judge(const struct connection *connection, const struct mqtt_subscription *asked,
+                     struct topic_filter *filter)
+{
+    const struct mqtt_settings *mqtt = &connection->session->shard->settings->mqtt;
+    if (!topic_filter_parse(asked->filter, filter))
+        return MQTT_BAD_TOPIC_FILTER;
+    if (filter->shared && !mqtt->shared_available)
+        return MQTT_SHARED_NOT_SUPPORTED;
+    if (filter->wildcard && !mqtt->wildcard_available)
+        return MQTT_WILDCARD_NOT_SUPPORTED;
+    if (!client_may_subscribe(connection->acl, filter->filter))
+        return MQTT_NOT_AUTHORIZED;
+    if (mqtt->max_subscriptions > 0 &&
+        connection->session->subscriber.subscription_count >= mqtt->max_subscriptions)
+        return MQTT_QUOTA_EXCEEDED;
+    return asked->qos < mqtt->max_qos ? asked->qos : mqtt->max_qos;
+}
+
+static void grant(struct connection *connection, const struct mqtt_subscription *asked,
+                  const struct topic_filter *filter, uint8_t qos, uint32_t id, struct held_subscribe *answer)
+{
+    struct session *session = connection->session;
+    struct granted *granted = &answer->granted[answer->granted_count++];
+    granted->options = (struct subscribe_options){
+        .qos = qos,
+        .no_local = asked->no_local,
+        .retain_as_published = asked->retain_as_published || connection->bridge,
+        .retain_handling = asked->retain_handling,
+        .id = id,
+    };
+    granted->filter = str_dup(asked->filter);
+    granted->is_new = router_subscribe(session->shard->broker->router, &session->subscriber, filter, &granted->options);
+    /* [MQTT-3.8.4-4, 3.3.1-9 to 3.3.1-11]; never for shared subscriptions (4.8.2). */
+    granted->send_retained = !filter->shared && (asked->retain_handling == 0 ||
+                                                 (asked->retain_handling == 1 && granted->is_new));
+}
+
+/* One write for each granted filter, all under one ticket. NULL: the session is not kept. */
+static struct ack_ticket *persist_granted(struct session *session, const struct held_subscribe *answer)
+{
+    if (!session->persisted || answer->granted_count == 0)
+        return NULL;
+    struct ack_ticket *ticket = ticket_new(session->shard);
+    for (size_t i = 0; i < answer->granted_count; i++) {
+        struct error err; /* a full queue fails the ticket, and with it the SUBACK */
+        persist_subscription(session->shard, session_client_id(session), str_of(answer->granted[i].filter),
+                             &answer->granted[i].options, false, ticket, &err);
+    }
+    return ticket;
+}
+
+void handle_subscribe(struct connection *connection, const struct mqtt_frame *frame)
+{
+    struct session *session = connection->session;
+    struct mqtt_subscribe subscribe;
+    uint8_t reason = mqtt_decode_subscribe(frame, connection->version, &subscribe);
+    if (reason != MQTT_SUCCESS) {
+        connection_fail(connection, reason, NULL);
+        return;
+    }
+    struct held_subscribe *answer = answer_new(subscribe.count);
+    struct mqtt_subscription asked;
+    size_t position = 0;
+    for (size_t i = 0; mqtt_subscribe_next(&subscribe, &position, &asked); i++) {
+        struct topic_filter filter;
+        uint8_t verdict = judge(connection, &asked, &filter);
+        answer->reasons[i] = verdict;
+        if (verdict < 0x80) {
+            grant(connection, &asked, &filter, verdict, subscribe.properties.subscription_id, answer);
+        } else {
+            COUNT(session->shard, acl_denied, verdict == MQTT_NOT_AUTHORIZED);
+            connection_log_refusal(connection, "subscription refused", asked.filter, mqtt_reason_text(verdict));
+        }
+    }
+    reply(connection, MQTT_SUBACK, subscribe.packet_id, answer, persist_granted(session, answer));
+}
+
+/* ---- UNSUBSCRIBE ----------------------------------------------------------------------------------------- */
+
+void handle_unsubscribe(struct connection *connection, const struct mqtt_frame *frame)
+{
+    struct session *session = connection->session;
+    struct shard *shard = session->shard;
+    struct mqtt_subscribe unsubscribe;
+    uint8_t reason = mqtt_decode_unsubscribe(frame, connection->version, &unsubscribe);
+    if (reason != MQTT_SUCCESS) {
+        connection_fail(connection, reason, NULL);
+        return;
+    }
+    struct held_subscribe *answer = answer_new(unsubscribe.count);
+    struct ack_ticket *ticket = session->persisted ? ticket_new(shard) : NULL;
+    struct str text;
+    size_t position = 0;
+    for (size_t i = 0; mqtt_unsubscribe_next(&unsubscribe, &position, &text); i++) {
+        struct topic_filter filter;
+        if (!topic_filter_parse(text, &filter)) {
+            answer->reasons[i] = MQTT_BAD_TOPIC_FILTER;
+        } else if (!router_unsubscribe(shard->broker->router, &session->subscriber, &filter)) {
+            answer->reasons[i] = MQTT_NO_SUBSCRIPTION_EXISTED;
+        } else if (ticket != NULL) {
+            struct error err;
+            persist_subscription(shard, session_client_id(session), text, NULL, true, ticket, &err);
+        }
+    }
+    reply(connection, MQTT_UNSUBACK, unsubscribe.packet_id, answer, ticket);
+}

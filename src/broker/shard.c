@@ -1,0 +1,125 @@
+/* See shard.h. */
+#include "broker/shard.h"
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "broker/access.h"
+#include "broker/watcher.h"
+
+#define ROUTES_MAX        65536
+#define ROUTE_BYTES_MAX   ((size_t)64 << 20)
+#define HOUSEKEEPING_MS   1000
+#define SWEEP_LIMIT       10000 /* retained messages removed a second */
+
+void shard_init(struct shard *shard, struct broker *broker, unsigned index)
+{
+    shard->broker = broker;
+    shard->index = index;
+    shard->next_id = broker->shard_count + index; /* never 0 */
+    shard->settings = settings_ref(broker->settings);
+    shard->resume.run = handoff_resume_stalled;
+    list_init(&shard->connections);
+    list_init(&shard->stalled);
+    random_seed(&shard->random, random_u64());
+    atomic_init(&shard->handed_bytes, 0);
+    atomic_init(&shard->resume_wanted, false);
+}
+
+static void housekeeping(struct reactor *reactor, struct timer *timer)
+{
+    struct shard *shard = reactor_user(reactor);
+    int64_t now_ms = reactor_now_ms(reactor);
+    timer_set(reactor, timer, now_ms + HOUSEKEEPING_MS);
+    if (shard->index != 0)
+        return;
+    retained_sweep(shard->broker->retained, reactor_wall_ms(reactor), SWEEP_LIMIT);
+    watcher_tick(shard->broker->watcher);
+    if (shard->settings->sys_interval_ms > 0 && now_ms >= shard->sys_due_ms) {
+        shard->sys_due_ms = now_ms + shard->settings->sys_interval_ms;
+        sys_topics_publish(shard);
+    }
+}
+
+static void build_sessions(struct shard *shard)
+{
+    for (const struct client_seed *seed = shard->seeds; seed != NULL; seed = seed->next) {
+        struct session *session = session_restore(shard, seed->client_id, seed->expiry_s, seed->expires_ms);
+        for (const struct subscription_seed *sub = seed->subscriptions; sub != NULL; sub = sub->next) {
+            struct topic_filter filter;
+            if (topic_filter_parse(sub->filter, &filter))
+                router_subscribe(shard->broker->router, &session->subscriber, &filter, &sub->options);
+        }
+    }
+    shard->seeds = NULL;
+}
+
+void shard_start(struct reactor *reactor)
+{
+    struct broker *broker = reactor_group_user(reactor_group_of(reactor));
+    struct shard *shard = &broker->shards[reactor_index(reactor)];
+    shard->reactor = reactor;
+    reactor_set_user(reactor, shard);
+    shard->routes = route_cache_new(broker->router, shard->index, ROUTES_MAX, ROUTE_BYTES_MAX);
+    build_sessions(shard);
+    shard->housekeeping.fire = housekeeping;
+    timer_set(reactor, &shard->housekeeping, reactor_now_ms(reactor));
+    broker_shard_started(broker);
+}
+
+void shard_turn_end(struct reactor *reactor)
+{
+    handoff_flush(reactor_user(reactor));
+}
+
+void shard_stop(struct reactor *reactor)
+{
+    struct shard *shard = reactor_user(reactor);
+    timer_clear(reactor, &shard->housekeeping);
+    session_free_all(shard);
+    route_cache_free(shard->routes);
+    buf_free(&shard->scratch);
+    buf_free(&shard->props);
+    buf_free(&shard->encode);
+    settings_unref(shard->settings);
+    access_unref(shard->access);
+}
+
+/* ---- By mail --------------------------------------------------------------------------------------------- */
+
+void shard_set_access(struct shard *shard, struct settings *settings, struct access *access)
+{
+    settings_unref(shard->settings);
+    access_unref(shard->access);
+    shard->settings = settings;
+    shard->access = access;
+    if (shard->index == 0)
+        router_set_share_strategy(shard->broker->router, settings->share_strategy);
+    int64_t now_ms = reactor_wall_ms(shard->reactor);
+    LIST_EACH (it, &shard->connections) {
+        struct connection *connection = CONTAINER_OF(it, struct connection, all);
+        if (connection->state != CONNECTION_OPEN)
+            continue;
+        connection_compile_acl(connection);
+        if (access_banned(access, session_client_id(connection->session), str_of(connection->username),
+                          connection->channel.peer, now_ms) != NULL)
+            connection_fail(connection, MQTT_BANNED, NULL);
+    }
+}
+
+static void shut_down(struct reactor *reactor, struct mail *mail)
+{
+    (void)mail;
+    if (reactor == NULL)
+        return;
+    struct shard *shard = reactor_user(reactor);
+    shard->stopping = true;
+    LIST_EACH (it, &shard->connections)
+        connection_fail(CONTAINER_OF(it, struct connection, all), MQTT_SERVER_SHUTTING_DOWN, NULL);
+}
+
+void shard_post_shutdown(struct shard *shard, struct mail *mail)
+{
+    mail->run = shut_down;
+    reactor_post(shard->reactor, mail);
+}

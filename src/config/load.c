@@ -1,0 +1,2 @@
+/* x */
+#include "config/config.h"
