@@ -85,8 +85,8 @@ static bool verify_signature(const struct jwt_keys *keys, const struct jwt_parts
     struct buf header_text = {0};
     struct buf signature = {0};
     json_t *header = NULL;
-    enum jwt_alg alg;
-    const char *kid;
+    enum jwt_alg alg = JWT_HS256;
+    const char *kid = NULL;
     bool ok = false;
 
     if (!decode(parts->header, &header_text) || (header = auth_json_object(buf_str(&header_text))) == NULL) {

@@ -51,7 +51,7 @@ static bool check_times(const json_t *payload, const struct jwt_options *options
                              (long long)out->expires_s, (long long)now_s);
     }
     if (nbf != NULL) {
-        int64_t from_s;
+        int64_t from_s = 0;
         if (!read_time(nbf, "nbf", ceil, &from_s, err))
             return false;
         if (now_s + options->leeway_s < from_s)

@@ -143,30 +143,49 @@ static bool pkey_alg(EVP_PKEY *pkey, enum jwt_alg *alg, struct error *err)
     return pkey_sound(pkey) || error_set(err, ERR_INVALID, "the numbers of the key make no sound key");
 }
 
-/* Without it the library would ask for the password of an encrypted key on the terminal. */
-static int no_pass_phrase(char *buf, int size, int writing, void *arg)
+/* One block of a PEM text. `name` is what stands behind BEGIN. */
+static bool add_pem_block(struct jwt_keys *keys, const char *name, const unsigned char *der, long der_len,
+                          struct error *err)
 {
-    (void)buf;
-    (void)size;
-    (void)writing;
-    (void)arg;
-    return -1;
+    if (strcmp(name, PEM_STRING_PUBLIC) != 0)
+        return error_set(err, ERR_INVALID, "a %.40s in the PEM text; expected a " PEM_STRING_PUBLIC, name);
+    const unsigned char *end = der;
+    EVP_PKEY *pkey = d2i_PUBKEY(NULL, &end, der_len);
+    enum jwt_alg alg;
+    bool ok = pkey != NULL && end == der + der_len;
+    if (!ok)
+        error_set(err, ERR_INVALID, "a public key of the PEM text is malformed");
+    ok = ok && keys_room(keys, err) && pkey_alg(pkey, &alg, err);
+    if (!ok) {
+        EVP_PKEY_free(pkey);
+        return false;
+    }
+    keys_push(keys, (struct jwt_key){.alg = alg, .pkey = pkey});
+    return true;
 }
 
-/* Adds each public key that the text holds; true if all of them can be used. */
+/* Adds each public key that the text holds; true if the text holds nothing else. */
 static bool add_pem_keys(struct jwt_keys *keys, BIO *bio, struct error *err)
 {
-    for (;;) {
-        EVP_PKEY *pkey = PEM_read_bio_PUBKEY(bio, NULL, no_pass_phrase, NULL);
-        if (pkey == NULL)
-            return true;
-        enum jwt_alg alg;
-        if (!keys_room(keys, err) || !pkey_alg(pkey, &alg, err)) {
-            EVP_PKEY_free(pkey);
-            return false;
+    bool ok = true;
+    while (ok) {
+        char *name = NULL;
+        char *header = NULL;
+        unsigned char *der = NULL;
+        long der_len = 0;
+        ERR_clear_error();
+        if (PEM_read_bio(bio, &name, &header, &der, &der_len) != 1) {
+            if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE)
+                return true;
+            return error_set(err, ERR_INVALID, "the PEM text is malformed");
         }
-        keys_push(keys, (struct jwt_key){.alg = alg, .pkey = pkey});
+        ok = add_pem_block(keys, name, der, der_len, err);
+        mem_wipe(der, (size_t)der_len); /* it may be a private key, which is refused */
+        OPENSSL_free(name);
+        OPENSSL_free(header);
+        OPENSSL_free(der);
     }
+    return false;
 }
 
 bool jwt_keys_add_pem(struct jwt_keys *keys, struct str pem, struct error *err)
@@ -179,13 +198,13 @@ bool jwt_keys_add_pem(struct jwt_keys *keys, struct str pem, struct error *err)
         return error_set(err, ERR_NO_MEMORY, "out of memory for a PEM text");
     size_t count = keys->count;
     bool ok = add_pem_keys(keys, bio, err);
-    if (ok && keys->count == count) {
+    if (ok && keys->count == count)
         ok = error_set(err, ERR_INVALID, "no public key in the PEM text");
-        error_hint(err, "expected \"-----BEGIN PUBLIC KEY-----\"; openssl can make it: x509 -pubkey -noout, "
-                        "pkey -pubout");
-    }
-    if (!ok)
+    if (!ok) {
         keys_truncate(keys, count);
+        error_hint(err,
+                   "openssl makes one of a certificate (x509 -pubkey -noout) or private key (pkey -pubout)");
+    }
     BIO_free(bio);
     /* A left-over error would look like one of the next TLS call of this thread. */
     ERR_clear_error();

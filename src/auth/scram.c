@@ -101,7 +101,7 @@ void scram_server_free(struct scram_server *scram)
 void scram_server_fix_nonce(struct scram_server *scram, const char *nonce)
 {
     assert(scram->state == SCRAM_START && strlen(nonce) < sizeof scram->own_nonce);
-    strcpy(scram->own_nonce, nonce);
+    memcpy(scram->own_nonce, nonce, strlen(nonce) + 1);
 }
 
 /* gs2-header: the flag, and the authorization identity, which may only be the user's own name. Cuts it off
@@ -134,7 +134,7 @@ static bool read_gs2_header(struct str *message, struct buf *header, struct str 
 static bool read_first(struct scram_server *scram, struct str message, struct error *err)
 {
     struct str bare = message;
-    struct str authzid;
+    struct str authzid = STR_NONE;
     if (!scram_message_check(message, err) || !read_gs2_header(&bare, &scram->gs2_header, &authzid, err))
         return false;
 
@@ -249,7 +249,7 @@ bool scram_server_final(struct scram_server *scram, struct str message, struct b
     scram->state = SCRAM_OVER;
     if (!in_order)
         return error_set(err, ERR_PROTOCOL, "SCRAM: a final message out of order");
-    uint8_t proof[SCRAM_KEY_BYTES];
+    uint8_t proof[SCRAM_KEY_BYTES] = {0};
     if (!read_final(scram, message, proof, err))
         return false;
     bool right = proof_right(scram, proof);

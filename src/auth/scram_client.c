@@ -49,7 +49,7 @@ void scram_client_free(struct scram_client *scram)
 void scram_client_fix_nonce(struct scram_client *scram, const char *nonce)
 {
     assert(scram->first_bare.len == 0 && strlen(nonce) < sizeof scram->own_nonce);
-    strcpy(scram->own_nonce, nonce);
+    memcpy(scram->own_nonce, nonce, strlen(nonce) + 1);
 }
 
 void scram_client_first(struct scram_client *scram, struct buf *out)

@@ -95,10 +95,11 @@ void *arena_alloc(struct arena *arena, size_t bytes)
     }
     size &= ~(size_t)(ALIGN_BYTES - 1);
     uint8_t *piece = arena->next;
-    if (size <= (size_t)(arena->end - arena->next) && piece != NULL)
+    if (size <= (size_t)(arena->end - arena->next) && piece != NULL) {
         arena->next += size;
-    else
+    } else {
         piece = take_from_another_block(arena, size);
+    }
     arena->used_bytes += bytes;
     ASAN_UNPOISON_MEMORY_REGION(piece, bytes);
     return piece;

@@ -23,10 +23,11 @@ size_t base64_encode(const void *data, size_t len, char *out, bool url)
         uint32_t group = (uint32_t)in[0] << 16 | (len == 2 ? (uint32_t)in[1] << 8 : 0);
         *at++ = alphabet[group >> 18];
         *at++ = alphabet[group >> 12 & 63];
-        if (len == 2)
+        if (len == 2) {
             *at++ = alphabet[group >> 6 & 63];
-        else if (!url)
+        } else if (!url) {
             *at++ = '=';
+        }
         if (!url)
             *at++ = '=';
     }

@@ -82,16 +82,18 @@ static bool sync_directory_of(const char *path, struct error *err)
 {
     const char *slash = strrchr(path, '/');
     struct buf name = {0};
-    if (slash == NULL)
+    if (slash == NULL) {
         buf_append_byte(&name, '.');
-    else
+    } else {
         buf_append(&name, path, slash == path ? 1 : (size_t)(slash - path));
+    }
     bool ok = true;
     int fd = open(buf_cstr(&name), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
         ok = error_errno(err, errno, "open %s", buf_cstr(&name));
-    else if (fsync(fd) != 0)
+    } else if (fsync(fd) != 0) {
         ok = error_errno(err, errno, "fsync %s", buf_cstr(&name));
+    }
     if (fd >= 0)
         close(fd);
     buf_free(&name);

@@ -172,7 +172,7 @@ static bool take_time(struct str *text, int64_t *ms)
     int digit;
     if (!take_number(text, 1, &digit))
         return false;
-    int weight = 100;
+    int64_t weight = 100;
     do {
         *ms += digit * weight;
         weight /= 10;

@@ -19,9 +19,10 @@ __attribute__((constructor)) static void fill_tables(void)
             crc = crc >> 1 ^ (crc & 1 ? POLYNOMIAL : 0);
         table[0][byte] = crc;
     }
-    for (uint32_t byte = 0; byte < 256; byte++)
+    for (uint32_t byte = 0; byte < 256; byte++) {
         for (int k = 1; k < 8; k++)
             table[k][byte] = table[k - 1][byte] >> 8 ^ table[0][table[k - 1][byte] & 0xff];
+    }
 }
 
 static inline uint32_t read_le32(const uint8_t *at)

@@ -14,7 +14,7 @@
 #define SYSTEM_TEXT_BYTES 128
 
 static const char *const code_names[] = {
-#define X(code, name) [code] = name,
+#define X(code, name) [(code)] = (name),
     ERROR_CODES(X)
 #undef X
 };

@@ -45,7 +45,7 @@ void heap_insert(struct heap *heap, struct heap_node *node, int64_t key)
     }
     if (heap->count == heap->cap) {
         heap->cap = heap->cap != 0 ? 2 * heap->cap : FIRST_CAP;
-        heap->nodes = mem_realloc(heap->nodes, heap->cap * sizeof *heap->nodes);
+        heap->nodes = mem_realloc(heap->nodes, heap->cap * sizeof(struct heap_node *));
     }
     put(heap, node, heap->count++);
     settle(heap, node, heap->count - 1);

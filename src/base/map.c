@@ -49,9 +49,10 @@ static void resize(struct map *map, size_t slots)
     size_t former_count = slot_count(map);
     map->slots = mem_zalloc(slots * sizeof *map->slots);
     map->mask = slots - 1;
-    for (size_t i = 0; i < former_count; i++)
+    for (size_t i = 0; i < former_count; i++) {
         if (former[i].item != NULL)
             place(map, former[i]);
+    }
     mem_free(former);
 }
 
@@ -79,10 +80,11 @@ static void *take_out(struct map *map, size_t i)
     map->slots[i] = (struct map_slot){0};
     map->count--;
     size_t slots = slot_count(map);
-    if (map->count == 0)
+    if (map->count == 0) {
         map_free(map);
-    else if (slots > MIN_SLOTS && map->count < slots / 8)
+    } else if (slots > MIN_SLOTS && map->count < slots / 8) {
         resize(map, slots / 2);
+    }
     return item;
 }
 

@@ -57,10 +57,11 @@ bool str_to_i64(struct str text, int64_t *out, struct error *err)
     uint64_t value;
     if (!take_digits(&rest, &value) || rest.len != 0 || value > limit)
         return refuse(err, text, "a whole number from -9223372036854775808 to 9223372036854775807");
-    if (!negative)
+    if (!negative) {
         *out = (int64_t)value;
-    else
+    } else {
         *out = value == limit ? INT64_MIN : -(int64_t)value;
+    }
     return true;
 }
 

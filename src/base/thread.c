@@ -127,10 +127,11 @@ bool worker_pool_submit(struct worker_pool *pool, struct worker_job *job, struct
         refused = ERR_BUSY;
     } else {
         job->next = NULL;
-        if (pool->first == NULL)
+        if (pool->first == NULL) {
             pool->first = job;
-        else
+        } else {
             pool->last->next = job;
+        }
         pool->last = job;
         pool->depth++;
         pthread_cond_signal(&pool->changed);

@@ -30,9 +30,10 @@ size_t utf8_char_bytes(const uint8_t *at, size_t left)
     uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
     if (at[1] < low || at[1] > high)
         return 0;
-    for (size_t i = 2; i < need; i++)
+    for (size_t i = 2; i < need; i++) {
         if ((at[i] & 0xc0) != 0x80)
             return 0;
+    }
     return need;
 }
 
@@ -107,8 +108,9 @@ size_t json_put_char(const uint8_t *at, size_t left, char out[JSON_CHAR_BYTES], 
 {
     size_t bytes = utf8_char_bytes(at, left);
     if (bytes == 0) {
-        memcpy(out, "\xef\xbf\xbd", 3);
-        *out_len = 3;
+        static const uint8_t replacement[] = {0xef, 0xbf, 0xbd}; /* U+FFFD */
+        memcpy(out, replacement, sizeof replacement);
+        *out_len = sizeof replacement;
         return 1;
     }
     if (bytes == 1) {

@@ -37,12 +37,7 @@ struct record {
     uint8_t qos;
     bool retain;
     bool picked;
-    bool pick_retain_as_published;
-    uint8_t pick_qos;
-    uint32_t pick_id; /* subscription identifier */
-    uint64_t pick_subscriber;
-    uint64_t pick_name_hash;
-    uint64_t pick_group;
+    struct share_pick pick; /* if picked */
     int64_t expires_ms;
     uint64_t publisher_id;
     uint64_t publisher_hash;
@@ -117,12 +112,13 @@ static bool session_has_id(const void *item, const void *key)
 }
 
 /* A member that has gone since it was picked: the message goes to another one of its group. */
-static void pick_again(struct shard *shard, const struct record *record, struct publication *publication)
+static void deliver_pick(struct shard *shard, const struct record *record, struct publication *publication)
 {
-    const struct route *route = shard_route(shard, publication->topic);
-    struct share_pick pick;
-    if (route == NULL || !route_share_repick(shard->routes, route, record->pick_group, publication->publisher_hash,
-                                             record->pick_subscriber, &pick)) {
+    struct share_pick pick = record->pick;
+    struct session *session = map_find(&shard->sessions, pick.name_hash, session_has_id, &pick.subscriber_id);
+    if (session != NULL)
+        pick.subscriber = &session->subscriber;
+    else if (!route_share_repick(shard->routes, &record->pick, publication->publisher_hash, &pick)) {
         COUNT(shard, messages_dropped, 1); /* nobody is subscribed any more */
         return;
     }
@@ -133,23 +129,10 @@ static void deliver_record(struct shard *shard, struct record *record)
 {
     struct publication publication;
     view_record(record, &publication);
-    if (!record->picked) {
+    if (record->picked)
+        deliver_pick(shard, record, &publication);
+    else
         publish_local(shard, &publication);
-    } else {
-        struct session *session =
-            map_find(&shard->sessions, record->pick_name_hash, session_has_id, &record->pick_subscriber);
-        struct share_pick pick = {
-            .subscriber = session != NULL ? &session->subscriber : NULL,
-            .reactor = (uint16_t)shard->index,
-            .qos = record->pick_qos,
-            .retain_as_published = record->pick_retain_as_published,
-            .id = record->pick_id,
-        };
-        if (session != NULL)
-            publish_pick(shard, &pick, &publication);
-        else
-            pick_again(shard, record, &publication);
-    }
     /* Either the record's own reference, or one that the delivery made. */
     publication_end(&publication);
 }
@@ -248,12 +231,7 @@ void handoff_pick(struct shard *shard, const struct share_pick *pick, struct pub
 {
     struct record *record = record_new(shard, pick->reactor, publication);
     record->picked = true;
-    record->pick_qos = pick->qos;
-    record->pick_retain_as_published = pick->retain_as_published;
-    record->pick_id = pick->id;
-    record->pick_subscriber = pick->subscriber_id;
-    record->pick_name_hash = pick->name_hash;
-    record->pick_group = pick->group_id;
+    record->pick = *pick;
 }
 
 void handoff_flush(struct shard *shard)

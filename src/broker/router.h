@@ -89,6 +89,9 @@ bool route_is_current(const struct route_cache *cache, const struct route *route
 struct share_pick {
     struct subscriber *subscriber; /* may be used only if reactor is the caller's own, and before it turns again */
     uint64_t subscriber_id;
+    uint64_t name_hash;  /* the subscriber's */
+    uint64_t group_id;   /* with group_hash: which group it was, for route_share_repick */
+    uint64_t group_hash;
     uint16_t reactor;
     uint8_t qos;
     bool retain_as_published;
@@ -100,5 +103,9 @@ struct share_pick {
  * refused), 0: none. False if the group has gone or has nobody else. Thread: the cache's reactor. */
 bool route_share_pick(struct route_cache *cache, const struct route *route, uint32_t index, uint64_t publisher_hash,
                       uint64_t exclude_id, struct share_pick *out);
+
+/* Another member of the same group, since the former one has gone; on whatever reactor. False likewise. */
+bool route_share_repick(struct route_cache *cache, const struct share_pick *former, uint64_t publisher_hash,
+                        struct share_pick *out);
 
 #endif

@@ -53,7 +53,7 @@ struct auth_settings {
     enum certificate_user certificate_user;
     enum jwt_source jwt_source;
     struct jwt_options jwt;
-    /* Sources of keys: texts owned by the settings. */
+    /* Texts, those of `jwt` included, are owned by the settings. */
     char *jwt_secret;
     char *jwt_public_key_file;
     char *jwks_file;

@@ -225,12 +225,10 @@ static bool has_id(const void *item, const void *key)
     return ((const struct share_group *)item)->id == *(const uint64_t *)key;
 }
 
-bool route_share_pick(struct route_cache *cache, const struct route *route, uint32_t index,
-                      uint64_t publisher_hash, uint64_t exclude_id, struct share_pick *out)
+static bool pick_from(struct route_cache *cache, const struct share_group_ref *ref, uint64_t publisher_hash,
+                      uint64_t exclude_id, struct share_pick *out)
 {
-    assert(index < route->group_count);
     struct router *router = cache->router;
-    const struct share_group_ref *ref = &route_group_refs(route)[index];
     const struct subscription *member = NULL;
 
     router_read_lock(router, cache->reactor);
@@ -246,10 +244,27 @@ bool route_share_pick(struct route_cache *cache, const struct route *route, uint
     if (member != NULL)
         *out = (struct share_pick){.subscriber = member->subscriber,
                                    .subscriber_id = member->subscriber->id,
+                                   .name_hash = member->subscriber->name_hash,
+                                   .group_id = ref->id,
+                                   .group_hash = ref->hash,
                                    .reactor = member->reactor,
                                    .qos = member->qos,
                                    .retain_as_published = member->retain_as_published,
                                    .id = member->id};
     router_read_unlock(router, cache->reactor);
     return member != NULL;
+}
+
+bool route_share_pick(struct route_cache *cache, const struct route *route, uint32_t index,
+                      uint64_t publisher_hash, uint64_t exclude_id, struct share_pick *out)
+{
+    assert(index < route->group_count);
+    return pick_from(cache, &route_group_refs(route)[index], publisher_hash, exclude_id, out);
+}
+
+bool route_share_repick(struct route_cache *cache, const struct share_pick *former, uint64_t publisher_hash,
+                        struct share_pick *out)
+{
+    const struct share_group_ref ref = {.hash = former->group_hash, .id = former->group_id};
+    return pick_from(cache, &ref, publisher_hash, former->subscriber_id, out);
 }

@@ -20,10 +20,11 @@ struct catalog;
  * version), ERR_BUSY (another process holds it for 10 s). */
 struct catalog *catalog_open(const char *dir, struct error *err);
 
-/* Commits what is queued, then closes. Takes; NULL is fine. Writes submitted meanwhile are refused. */
-/* Waits until everything submitted so far is committed (or has failed) and its done() has been called. */
+/* Waits until everything submitted so far is committed (or has failed) and its done() has been called.
+ * Thread: any but the writer's. */
 void catalog_flush(struct catalog *catalog);
 
+/* Commits what is queued, then closes. Takes; NULL is fine. Writes submitted meanwhile are refused. */
 void catalog_close(struct catalog *catalog);
 
 /* Checks the whole file (SQLite's integrity_check and our own rules). Errors: ERR_CORRUPT. Thread: any. */

@@ -35,7 +35,7 @@ static inline uint64_t word_not_plain_name(uint64_t word)
     return word_not_plain(word) | wildcard;
 }
 
-_Static_assert(('+' ^ '#') == 0x08 && ('+' & 0x08), "the wildcards differ in one bit, set in `+`");
+_Static_assert('+' == ('#' | 0x08) && '#' == ('+' & ~0x08), "the wildcards differ in one bit, set in `+`");
 
 /* The bytes of a text shorter than a word, in any order, some of them twice; the gaps hold 'a'. */
 static inline uint64_t word_of_short(const uint8_t *data, size_t len)

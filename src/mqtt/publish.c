@@ -65,13 +65,13 @@ uint8_t mqtt_decode_publish(const struct mqtt_frame *frame, uint8_t version, str
     return MQTT_SUCCESS;
 }
 
-/* Copies `half` bytes to `out` from either end of `bytes`: half <= bytes.len <= 2 * half, and `half` a constant, so
- * that each copy is a load and a store. */
-#define PUT_HALVES(out, bytes, half)                                                       \
-    do {                                                                                   \
-        memcpy((out), (bytes).data, (half));                                               \
-        memcpy((out) + (bytes).len - (half), (bytes).data + (bytes).len - (half), (half)); \
-    } while (0)
+/* Copies `half` bytes from either end of `bytes`: half <= bytes.len <= 2 * half. Inlined with a constant half, each
+ * copy is a load and a store. */
+static inline __attribute__((always_inline)) void put_halves(uint8_t *out, struct str bytes, size_t half)
+{
+    memcpy(out, bytes.data, half);
+    memcpy(out + bytes.len - half, bytes.data + bytes.len - half, half);
+}
 
 /* Topics and property lists are mostly short: fixed-size copies spare the call of memcpy. */
 static inline uint8_t *put_short(uint8_t *out, struct str bytes)
@@ -79,15 +79,15 @@ static inline uint8_t *put_short(uint8_t *out, struct str bytes)
     if (bytes.len > 64)
         return put_bytes(out, bytes);
     if (bytes.len > 32)
-        PUT_HALVES(out, bytes, 32);
+        put_halves(out, bytes, 32);
     else if (bytes.len > 16)
-        PUT_HALVES(out, bytes, 16);
+        put_halves(out, bytes, 16);
     else if (bytes.len >= 8)
-        PUT_HALVES(out, bytes, 8);
+        put_halves(out, bytes, 8);
     else if (bytes.len >= 4)
-        PUT_HALVES(out, bytes, 4);
+        put_halves(out, bytes, 4);
     else if (bytes.len >= 2)
-        PUT_HALVES(out, bytes, 2);
+        put_halves(out, bytes, 2);
     else if (bytes.len == 1)
         *out = (uint8_t)bytes.data[0];
     return out + bytes.len;

@@ -114,7 +114,8 @@ void channel_events(struct channel *channel, uint32_t events)
         channel->flags &= ~(uint32_t)CHANNEL_BLOCKED;
         channel_flush(channel);
     }
-    if ((events & (EPOLLIN | EPOLLRDHUP)) != 0 || broken || (channel->flags & CHANNEL_OPEN) == 0)
+    if ((events & (EPOLLIN | EPOLLRDHUP)) != 0 || broken || (channel->flags & CHANNEL_OPEN) == 0 ||
+        layer_reads_on_room(channel))
         read_now(channel);
     /* Nothing can be read or written any more, and the reading that would find it out does not happen. */
     if (broken && (channel->flags & (CHANNEL_PAUSED | CHANNEL_CLOSING)) != 0) {

@@ -47,6 +47,7 @@ enum fill fill_socket(struct channel *channel, uint8_t *at, size_t room, size_t 
         *got = 0;
         if (n == 0) {
             channel->flags |= CHANNEL_ENDED;
+            channel->reactor->failure.code = ERR_NONE;
             return FILL_END;
         }
         if (errno == EAGAIN)
@@ -174,7 +175,7 @@ void input_read(struct channel *channel)
         size_t got;
         enum fill outcome = fill(channel, window.data + window.len, window.room, &got);
         struct error failure;
-        if (outcome == FILL_FAILED)
+        if (outcome == FILL_FAILED || outcome == FILL_END)
             failure = channel->reactor->failure; /* on_data may cause another one */
         if (got > 0)
             show(channel, window.data, window.len + got);
@@ -185,7 +186,7 @@ void input_read(struct channel *channel)
             return;
         }
         if (outcome == FILL_END) {
-            channel_close(channel, NULL);
+            channel_close(channel, &failure);
             return;
         }
         if (outcome == FILL_DRAINED || (channel->flags & STOPS) != 0)

@@ -175,7 +175,7 @@ void channel_depart(struct channel *channel);
 enum fill {
     FILL_DRAINED, /* nothing more until the next event */
     FILL_MORE,    /* there may be more */
-    FILL_END,     /* the peer's end, or an orderly end of a layer */
+    FILL_END,     /* the peer's end, or a layer's; reactor->failure says why, ERR_NONE if it is orderly */
     FILL_FAILED,  /* reactor->failure says why */
 };
 void input_read(struct channel *channel);
@@ -218,6 +218,7 @@ void layer_free(struct layer *layer);
 void layer_handshake(struct channel *channel);
 enum fill layer_fill(struct channel *channel, uint8_t *at, size_t room, size_t *got);
 bool layer_write(struct channel *channel);    /* as output_write_socket() */
+bool layer_reads_on_room(const struct channel *channel); /* EPOLLOUT is an event for reading too */
 void layer_goodbye(struct channel *channel);  /* closing begins: what the layer says behind pending output */
 void layer_shutdown(struct channel *channel); /* all is written */
 

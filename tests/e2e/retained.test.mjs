@@ -215,8 +215,8 @@ describe('retained messages', { concurrency: 4 }, () => {
 });
 
 describe('retained messages on disk', () => {
-  test('what is acknowledged survives kill -9: messages, replacements, deletions, properties, expiry', async () => {
-    const broker = await Broker.start();
+  test('what is acknowledged survives kill -9: messages, replacements, deletions, properties, expiry', async (t) => {
+    const broker = await Broker.during(t);
     const base = unique();
     const c = await RawClient.connect(broker.tcp);
     const properties = { contentType: 'x', userProperties: [['k', '2'], ['k', '1']], correlationData: Buffer.from([0, 255]) };
@@ -245,8 +245,8 @@ describe('retained messages on disk', () => {
     await broker.stop();
   });
 
-  test('they survive a clean stop, QoS 0 ones included', async () => {
-    const broker = await Broker.start();
+  test('they survive a clean stop, QoS 0 ones included', async (t) => {
+    const broker = await Broker.during(t);
     const c = await RawClient.connect(broker.tcp);
     const base = unique();
     for (let i = 0; i < 100; i += 1) await c.publish(`${base}/${i}`, `${i}`, { retain: true });
@@ -261,8 +261,8 @@ describe('retained messages on disk', () => {
 });
 
 describe('retained messages with other settings', () => {
-  test('retain: false is announced, and a retained publish refused', async () => {
-    const broker = await Broker.start({ mqtt: { retain: false } });
+  test('retain: false is announced, and a retained publish refused', async (t) => {
+    const broker = await Broker.during(t, { mqtt: { retain: false } });
     const c = await RawClient.connect(broker.tcp);
     assert.equal(c.connack.properties.retainAvailable, 0);
     c.publish(unique(), 'x', { retain: true });
@@ -273,8 +273,8 @@ describe('retained messages with other settings', () => {
     await broker.stop();
   });
 
-  test('max_messages and max_payload_bytes bound what is kept', async () => {
-    const broker = await Broker.start({ retained: { max_messages: 3, max_payload_bytes: '1KiB' } });
+  test('max_messages and max_payload_bytes bound what is kept', async (t) => {
+    const broker = await Broker.during(t, { retained: { max_messages: 3, max_payload_bytes: '1KiB' } });
     const c = await RawClient.connect(broker.tcp);
     const base = unique();
     await c.publish(`${base}/big`, 'x'.repeat(1025), retain);

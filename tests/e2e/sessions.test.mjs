@@ -390,8 +390,8 @@ describe('session limits', { concurrency: 3 }, () => {
 });
 
 describe('sessions on disk', () => {
-  test('subscriptions of persistent sessions survive kill -9, with their options', async () => {
-    const broker = await Broker.start();
+  test('subscriptions of persistent sessions survive kill -9, with their options', async (t) => {
+    const broker = await Broker.during(t);
     const base = unique();
     const options = { clientId: unique(), clean: false, properties: lasting() };
     const c = await RawClient.connect(broker.tcp, options);
@@ -429,8 +429,8 @@ describe('sessions on disk', () => {
     await broker.stop();
   });
 
-  test('a session that was discarded or has expired does not come back', async () => {
-    const broker = await Broker.start();
+  test('a session that was discarded or has expired does not come back', async (t) => {
+    const broker = await Broker.during(t);
     const [discarded, expired, ended] = [unique(), unique(), unique()];
     for (const [clientId, seconds] of [[discarded, 600], [expired, 1], [ended, 600]]) {
       const c = await RawClient.connect(broker.tcp, { clientId, properties: lasting(seconds) });
@@ -449,8 +449,8 @@ describe('sessions on disk', () => {
     await broker.stop();
   });
 
-  test('a thousand subscriptions of many sessions survive a clean stop', async () => {
-    const broker = await Broker.start();
+  test('a thousand subscriptions of many sessions survive a clean stop', async (t) => {
+    const broker = await Broker.during(t);
     const base = unique();
     const ids = Array.from({ length: 20 }, () => unique());
     for (const clientId of ids) {

@@ -2,6 +2,7 @@
 //
 //   const broker = await Broker.start({ mqtt: { max_packet_bytes: 1000 } });
 //   broker.tcp                      {host, port} of listener tcp.default; broker.listener('ws.default')
+//   Broker.during(t, config)        the same for the time of the test `t`
 //   await broker.stop();            SIGTERM: exit code 0, run.json gone, no sanitizer report, no malformed packet seen
 //   await broker.kill();            SIGKILL: the data directory stays
 //   await broker.start();           again, with the same data directory
@@ -45,6 +46,14 @@ export class Broker {
 
   static async start(config, options) {
     const broker = new Broker(config, options);
+    await broker.start();
+    return broker;
+  }
+
+  // For a test that has a broker of its own: whatever becomes of the test, the process does not outlive it.
+  static async during(t, config, options) {
+    const broker = new Broker(config, options);
+    t.after(() => broker.child?.kill('SIGKILL'));
     await broker.start();
     return broker;
   }

@@ -131,6 +131,9 @@ static void test_pem_texts(void **state)
         {STR(RFC_A3_PEM), 1},
         {STR(RFC_A2_PEM RFC_A3_PEM RFC_A2_PEM), 3},
         {STR("# the key of the issuer\n" RFC_A2_PEM "\n"), 1},
+        /* one that is broken refuses them all */
+        {STR(RFC_A2_PEM "-----BEGIN PUBLIC KEY-----\n"), 0},
+        {STR(RFC_A2_PEM "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"), 0},
         {STR(""), 0},
         {STR("secret"), 0},
         {STR("-----BEGIN PUBLIC KEY-----\n"), 0},

@@ -1,0 +1,264 @@
+/* Retained messages: see retained.h.
+ *
+ *     root ─▶ "plant" ─▶ "a" ─▶ "temp"   a node for each level; a node has a message, or children, or both
+ *
+ * Children are in a hash table by level text. A heap orders the messages that expire. */
+#include "broker/retained.h"
+
+#include "base/hash.h"
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "mqtt/topic.h"
+
+#include <pthread.h>
+
+struct node {
+    struct node *parent; /* NULL: the root */
+    struct message *message;
+    struct map children;
+    struct heap_node expiry;
+    uint64_t hash; /* of the level */
+    uint16_t level_len;
+    char level[];
+};
+
+struct retained {
+    pthread_mutex_t lock;
+    struct node *root;
+    struct heap expiring;
+    uint64_t count;
+    uint64_t bytes;
+};
+
+static struct str level_of(const struct node *node)
+{
+    return str_make(node->level, node->level_len);
+}
+
+static bool has_level(const void *item, const void *key)
+{
+    return str_equal(level_of(item), *(const struct str *)key);
+}
+
+static struct node *node_new(struct node *parent, struct str level, uint64_t hash)
+{
+    struct node *node = mem_zalloc(sizeof(*node) + level.len);
+    node->parent = parent;
+    node->hash = hash;
+    node->level_len = (uint16_t)level.len;
+    if (level.len > 0)
+        memcpy(node->level, level.data, level.len);
+    return node;
+}
+
+struct retained *retained_new(void)
+{
+    struct retained *retained = mem_zalloc(sizeof(*retained));
+    pthread_mutex_init(&retained->lock, NULL);
+    retained->root = node_new(NULL, STR(""), 0);
+    return retained;
+}
+
+/* Topics have at most TOPIC_LEVELS_MAX levels, and so has the recursion. */
+static void node_free(struct node *node)
+{
+    struct node *child;
+    for (size_t i = 0; (child = map_next(&node->children, &i)) != NULL;)
+        node_free(child);
+    if (node->message != NULL)
+        message_unref(node->message);
+    map_free(&node->children);
+    mem_free(node);
+}
+
+void retained_free(struct retained *retained)
+{
+    if (retained == NULL)
+        return;
+    node_free(retained->root);
+    heap_free(&retained->expiring);
+    pthread_mutex_destroy(&retained->lock);
+    mem_free(retained);
+}
+
+/* ---- Changing -------------------------------------------------------------------------------------------- */
+
+/* The topic's node; made if `create`, else NULL if there is none. */
+static struct node *find(struct retained *retained, struct str topic, bool create)
+{
+    struct node *node = retained->root;
+    struct str level;
+    while (topic_next_level(&topic, &level)) {
+        uint64_t hash = hash_bytes(level.data, level.len);
+        struct node *child = map_find(&node->children, hash, has_level, &level);
+        if (child == NULL) {
+            if (!create)
+                return NULL;
+            child = node_new(node, level, hash);
+            map_insert(&node->children, hash, child);
+        }
+        node = child;
+    }
+    return node;
+}
+
+/* Removes nodes that hold nothing any more, from here to the root. */
+static void prune(struct node *node)
+{
+    while (node->parent != NULL && node->message == NULL && node->children.count == 0) {
+        struct node *parent = node->parent;
+        map_remove_item(&parent->children, node->hash, node);
+        map_free(&node->children);
+        mem_free(node);
+        node = parent;
+    }
+}
+
+static void clear(struct retained *retained, struct node *node)
+{
+    if (node->message == NULL)
+        return;
+    heap_remove(&retained->expiring, &node->expiry);
+    retained->count--;
+    retained->bytes -= message_bytes(node->message);
+    message_unref(node->message);
+    node->message = NULL;
+}
+
+static void put(struct retained *retained, struct node *node, struct message *message)
+{
+    clear(retained, node);
+    node->message = message_ref(message);
+    retained->count++;
+    retained->bytes += message_bytes(message);
+    if (message->expires_ms != 0)
+        heap_insert(&retained->expiring, &node->expiry, message->expires_ms);
+}
+
+static bool set_locked(struct retained *retained, struct str topic, struct message *message, uint64_t max_messages,
+                       bool (*first)(void *arg, struct error *err), void *arg, struct error *err)
+{
+    struct node *node = find(retained, topic, false);
+    bool known = node != NULL && node->message != NULL;
+    if (message != NULL && !known && max_messages > 0 && retained->count >= max_messages)
+        return error_set(err, ERR_LIMIT, "the limit of %llu retained messages is reached",
+                         (unsigned long long)max_messages);
+    if (first != NULL && !first(arg, err))
+        return false;
+    if (message != NULL) {
+        put(retained, find(retained, topic, true), message);
+    } else if (node != NULL) {
+        clear(retained, node);
+        prune(node);
+    }
+    return true;
+}
+
+bool retained_set(struct retained *retained, struct str topic, struct message *message, uint64_t max_messages,
+                  bool (*first)(void *arg, struct error *err), void *arg, struct error *err)
+{
+    pthread_mutex_lock(&retained->lock);
+    bool ok = set_locked(retained, topic, message, max_messages, first, arg, err);
+    pthread_mutex_unlock(&retained->lock);
+    return ok;
+}
+
+size_t retained_sweep(struct retained *retained, int64_t now_ms, size_t limit)
+{
+    size_t removed = 0;
+    pthread_mutex_lock(&retained->lock);
+    for (; removed < limit; removed++) {
+        struct heap_node *next = heap_min(&retained->expiring);
+        if (next == NULL || next->key > now_ms)
+            break;
+        struct node *node = CONTAINER_OF(next, struct node, expiry);
+        clear(retained, node);
+        prune(node);
+    }
+    pthread_mutex_unlock(&retained->lock);
+    return removed;
+}
+
+/* ---- Searching ------------------------------------------------------------------------------------------- */
+
+struct search {
+    int64_t now_ms;
+    void (*each)(struct message *message, void *arg);
+    void *arg;
+};
+
+static void found(const struct search *search, const struct node *node)
+{
+    if (node->message != NULL && (node->message->expires_ms == 0 || node->message->expires_ms > search->now_ms))
+        search->each(node->message, search->arg);
+}
+
+/* `$`-topics hide from wildcards in the first level (MQTT 5, 4.7.2). */
+static bool hidden(const struct node *parent, const struct node *child)
+{
+    return parent->parent == NULL && child->level_len > 0 && child->level[0] == '$';
+}
+
+static void match_below(const struct search *search, const struct node *node)
+{
+    const struct node *child;
+    for (size_t i = 0; (child = map_next(&node->children, &i)) != NULL;) {
+        if (hidden(node, child))
+            continue;
+        found(search, child);
+        match_below(search, child);
+    }
+}
+
+static void match(const struct search *search, const struct node *node, struct str filter)
+{
+    struct str level;
+    if (!topic_next_level(&filter, &level)) {
+        found(search, node);
+        return;
+    }
+    if (str_is(level, "#")) {
+        if (node->parent != NULL)
+            found(search, node); /* `a/#` reaches `a` */
+        match_below(search, node);
+        return;
+    }
+    const struct node *child;
+    if (!str_is(level, "+")) {
+        child = map_find(&node->children, hash_bytes(level.data, level.len), has_level, &level);
+        if (child != NULL)
+            match(search, child, filter);
+        return;
+    }
+    for (size_t i = 0; (child = map_next(&node->children, &i)) != NULL;) {
+        if (!hidden(node, child))
+            match(search, child, filter);
+    }
+}
+
+void retained_match(struct retained *retained, struct str filter, int64_t now_ms,
+                    void (*each)(struct message *message, void *arg), void *arg)
+{
+    struct search search = {.now_ms = now_ms, .each = each, .arg = arg};
+    pthread_mutex_lock(&retained->lock);
+    match(&search, retained->root, filter);
+    pthread_mutex_unlock(&retained->lock);
+}
+
+uint64_t retained_count(struct retained *retained)
+{
+    pthread_mutex_lock(&retained->lock);
+    uint64_t count = retained->count;
+    pthread_mutex_unlock(&retained->lock);
+    return count;
+}
+
+uint64_t retained_bytes(struct retained *retained)
+{
+    pthread_mutex_lock(&retained->lock);
+    uint64_t bytes = retained->bytes;
+    pthread_mutex_unlock(&retained->lock);
+    return bytes;
+}
