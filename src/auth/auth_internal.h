@@ -75,7 +75,7 @@ void scram_client_fix_nonce(struct scram_client *scram, const char *nonce);
 
 #define JWT_KEYS_MAX      256
 #define JWT_KID_BYTES_MAX 256
-#define JWKS_BYTES_MAX    (1024 * 1024)
+#define JWKS_BYTES_MAX    1048576 /* 1 MiB */
 
 enum jwt_alg { JWT_HS256, JWT_RS256, JWT_ES256 };
 

@@ -10,18 +10,20 @@ static bool depth_within(struct str text, unsigned max)
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i];
         if (in_string) {
-            if (c == '\\')
+            if (c == '\\') {
                 i++;
-            else if (c == '"')
+            } else if (c == '"') {
                 in_string = false;
+            }
             continue;
         }
-        if (c == '"')
+        if (c == '"') {
             in_string = true;
-        else if ((c == '{' || c == '[') && ++depth > max)
+        } else if ((c == '{' || c == '[') && ++depth > max) {
             return false;
-        else if ((c == '}' || c == ']') && depth > 0)
+        } else if ((c == '}' || c == ']') && depth > 0) {
             depth--;
+        }
     }
     return true;
 }

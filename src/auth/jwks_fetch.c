@@ -103,9 +103,10 @@ static bool perform(CURL *curl, const char *host, const struct body *body, const
     CURLcode rc = curl_easy_perform(curl);
     if (body->too_large)
         return error_set(err, ERR_TOO_LARGE, "JWK set from %s: over %zu bytes", host, body->bytes_max);
-    if (rc != CURLE_OK)
+    if (rc != CURLE_OK) {
         return error_set(err, code_of(rc), "JWK set from %s: %s", host,
                          text[0] != '\0' ? text : curl_easy_strerror(rc));
+    }
     long status = 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     if (status != 200)

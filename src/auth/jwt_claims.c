@@ -46,17 +46,19 @@ static bool check_times(const json_t *payload, const struct jwt_options *options
     if (exp != NULL) {
         if (!read_time(exp, "exp", floor, &out->expires_s, err))
             return false;
-        if (now_s - options->leeway_s >= out->expires_s)
+        if (now_s - options->leeway_s >= out->expires_s) {
             return error_set(err, ERR_DENIED, "token: expired at %lld, now is %lld",
                              (long long)out->expires_s, (long long)now_s);
+        }
     }
     if (nbf != NULL) {
         int64_t from_s = 0;
         if (!read_time(nbf, "nbf", ceil, &from_s, err))
             return false;
-        if (now_s + options->leeway_s < from_s)
+        if (now_s + options->leeway_s < from_s) {
             return error_set(err, ERR_DENIED, "token: not valid before %lld, now is %lld", (long long)from_s,
                              (long long)now_s);
+        }
     }
     return true;
 }

@@ -36,6 +36,7 @@
 #define RSA_BITS_MIN     2048
 #define RSA_BITS_MAX     8192
 #define P256_BYTES       32
+#define P256_RAW_BYTES   64 /* x || y, or r || s */
 #define P256_DER_MAX     72 /* SEQUENCE of two INTEGERs of 33 bytes */
 #define JWK_NUMBER_CHARS 2048
 
@@ -98,9 +99,10 @@ static bool keys_room(const struct jwt_keys *keys, struct error *err)
 
 bool jwt_keys_add_secret(struct jwt_keys *keys, struct str secret, struct error *err)
 {
-    if (secret.len < SECRET_BYTES_MIN || secret.len > SECRET_BYTES_MAX)
+    if (secret.len < SECRET_BYTES_MIN || secret.len > SECRET_BYTES_MAX) {
         return error_set(err, ERR_INVALID, "a secret of %zu bytes for HS256; expected %d to %d", secret.len,
                          SECRET_BYTES_MIN, SECRET_BYTES_MAX);
+    }
     if (!keys_room(keys, err))
         return false;
     keys_push(keys, (struct jwt_key){.alg = JWT_HS256,
@@ -126,9 +128,10 @@ static bool pkey_alg(EVP_PKEY *pkey, enum jwt_alg *alg, struct error *err)
 {
     if (EVP_PKEY_is_a(pkey, "RSA")) {
         int bits = EVP_PKEY_get_bits(pkey);
-        if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)
+        if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX) {
             return error_set(err, ERR_INVALID, "an RSA key of %d bits; expected %d to %d", bits, RSA_BITS_MIN,
                              RSA_BITS_MAX);
+        }
         *alg = JWT_RS256;
     } else if (EVP_PKEY_is_a(pkey, "EC")) {
         char group[32];
@@ -190,9 +193,10 @@ static bool add_pem_keys(struct jwt_keys *keys, BIO *bio, struct error *err)
 
 bool jwt_keys_add_pem(struct jwt_keys *keys, struct str pem, struct error *err)
 {
-    if (pem.len == 0 || pem.len > PEM_BYTES_MAX)
+    if (pem.len == 0 || pem.len > PEM_BYTES_MAX) {
         return error_set(err, ERR_INVALID, "a PEM text of %zu bytes; expected 1 to %d", pem.len,
                          PEM_BYTES_MAX);
+    }
     BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
     if (bio == NULL)
         return error_set(err, ERR_NO_MEMORY, "out of memory for a PEM text");
@@ -278,7 +282,7 @@ static EVP_PKEY *jwk_p256(const json_t *jwk)
     OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
     buf_append_byte(&point, POINT_CONVERSION_UNCOMPRESSED);
     if (builder != NULL && jwk_bytes(jwk, "x", &point) && point.len == 1 + P256_BYTES &&
-        jwk_bytes(jwk, "y", &point) && point.len == 1 + 2 * P256_BYTES &&
+        jwk_bytes(jwk, "y", &point) && point.len == 1 + P256_RAW_BYTES &&
         OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0) == 1 &&
         OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point.data, point.len) == 1)
         pkey = pkey_build("EC", builder);
@@ -317,10 +321,11 @@ static void add_jwk(struct jwt_keys *keys, const json_t *jwk)
     if (kid != NULL && (!json_is_string(kid) || json_string_length(kid) > JWT_KID_BYTES_MAX))
         return;
     EVP_PKEY *pkey = NULL;
-    if (strcmp(type, "RSA") == 0 && jwk_for_verifying(jwk, "RS256"))
+    if (strcmp(type, "RSA") == 0 && jwk_for_verifying(jwk, "RS256")) {
         pkey = jwk_rsa(jwk);
-    else if (strcmp(type, "EC") == 0 && jwk_for_verifying(jwk, "ES256"))
+    } else if (strcmp(type, "EC") == 0 && jwk_for_verifying(jwk, "ES256")) {
         pkey = jwk_p256(jwk);
+    }
     if (pkey == NULL)
         return;
     enum jwt_alg alg;
@@ -355,7 +360,7 @@ bool jwt_keys_add_jwks(struct jwt_keys *keys, struct str json, struct error *err
 /* r || s to DER. Returns the length, or 0. */
 static size_t ecdsa_to_der(struct str raw, uint8_t out[P256_DER_MAX])
 {
-    if (raw.len != 2 * P256_BYTES)
+    if (raw.len != P256_RAW_BYTES)
         return 0;
     int len = 0;
     const uint8_t *bytes = (const uint8_t *)raw.data;
@@ -367,10 +372,11 @@ static size_t ecdsa_to_der(struct str raw, uint8_t out[P256_DER_MAX])
         s = NULL;
         len = i2d_ECDSA_SIG(signature, NULL);
         uint8_t *at = out;
-        if (len > 0 && len <= P256_DER_MAX)
+        if (len > 0 && len <= P256_DER_MAX) {
             len = i2d_ECDSA_SIG(signature, &at);
-        else
+        } else {
             len = 0;
+        }
     }
     BN_free(r);
     BN_free(s);

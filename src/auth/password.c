@@ -36,9 +36,10 @@ static const char letters[] = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ2
 
 bool password_hash(struct str password, char out[PASSWORD_HASH_BYTES], struct error *err)
 {
-    if (password.len > PASSWORD_BYTES_MAX)
+    if (password.len > PASSWORD_BYTES_MAX) {
         return error_set(err, ERR_TOO_LARGE, "a password of %zu bytes; the limit is %d", password.len,
                          PASSWORD_BYTES_MAX);
+    }
     uint8_t salt[SALT_BYTES];
     random_bytes(salt, sizeof salt);
     int rc = argon2id_hash_encoded(COST_PASSES, COST_KIB, COST_LANES, password.data, password.len, salt,

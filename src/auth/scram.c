@@ -48,9 +48,10 @@ static void fake_key_init(void)
 
 bool scram_derive(struct str password, uint32_t iterations, struct scram_credentials *out, struct error *err)
 {
-    if (iterations < SCRAM_ITERATIONS_MIN || iterations > SCRAM_ITERATIONS_MAX)
+    if (iterations < SCRAM_ITERATIONS_MIN || iterations > SCRAM_ITERATIONS_MAX) {
         return error_set(err, ERR_INVALID, "SCRAM: %u iterations; expected %d to %d", iterations,
                          SCRAM_ITERATIONS_MIN, SCRAM_ITERATIONS_MAX);
+    }
     if (!scram_text_valid(password))
         return error_set(err, ERR_INVALID, "SCRAM: the password is not UTF-8 text");
 

@@ -77,9 +77,10 @@ static bool read_iterations(struct str text, uint32_t *out, struct error *err)
             return error_set(err, ERR_PROTOCOL, "SCRAM: malformed iteration count");
         value = value * 10 + (uint32_t)(text.data[i] - '0');
     }
-    if (value < SCRAM_ITERATIONS_MIN || value > SCRAM_ITERATIONS_MAX || text.data[0] == '0')
+    if (value < SCRAM_ITERATIONS_MIN || value > SCRAM_ITERATIONS_MAX || text.data[0] == '0') {
         return error_set(err, ERR_PROTOCOL, "SCRAM: the server asks for %u iterations; expected %d to %d",
                          value, SCRAM_ITERATIONS_MIN, SCRAM_ITERATIONS_MAX);
+    }
     *out = value;
     return true;
 }

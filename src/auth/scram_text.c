@@ -108,12 +108,13 @@ bool scram_name_decode(struct str text, struct buf *out)
             continue;
         }
         struct str escape = str_make(text.data + i, text.len - i < 3 ? text.len - i : 3);
-        if (str_is(escape, "=2C"))
+        if (str_is(escape, "=2C")) {
             buf_append_byte(out, ',');
-        else if (str_is(escape, "=3D"))
+        } else if (str_is(escape, "=3D")) {
             buf_append_byte(out, '=');
-        else
+        } else {
             return false;
+        }
         i += 2;
     }
     return true;
@@ -122,12 +123,13 @@ bool scram_name_decode(struct str text, struct buf *out)
 void scram_name_encode(struct str name, struct buf *out)
 {
     for (size_t i = 0; i < name.len; i++) {
-        if (name.data[i] == ',')
+        if (name.data[i] == ',') {
             buf_append_str(out, STR("=2C"));
-        else if (name.data[i] == '=')
+        } else if (name.data[i] == '=') {
             buf_append_str(out, STR("=3D"));
-        else
+        } else {
             buf_append_byte(out, (uint8_t)name.data[i]);
+        }
     }
 }
 

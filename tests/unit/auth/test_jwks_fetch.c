@@ -23,8 +23,8 @@
 #include <unistd.h>
 
 #define KEY_SET       "{\"keys\":[" RFC_A2_JWK "," RFC_A3_JWK "]}"
-#define ANSWER_MAX    (64 * 1024) /* what the tests' fetch takes */
-#define PATIENCE_MS   20000       /* longer than any answer takes; a test that waits for it fails */
+#define ANSWER_MAX    65536 /* what the tests' fetch takes */
+#define PATIENCE_MS   20000 /* longer than any answer takes; a test that waits for it fails */
 #define URL_BYTES     128
 #define REQUEST_BYTES 2048
 
@@ -94,39 +94,40 @@ static void answer_without_end(struct peer *peer)
 
 static void answer_path(const struct server *server, struct peer *peer, const char *path)
 {
-    if (strcmp(path, "/ok") == 0)
+    if (strcmp(path, "/ok") == 0) {
         answer(peer, "200 OK", "Content-Type: application/jwk-set+json\r\n", KEY_SET);
-    else if (strcmp(path, "/empty") == 0)
+    } else if (strcmp(path, "/empty") == 0) {
         answer(peer, "200 OK", "", "");
-    else if (strcmp(path, "/no-json") == 0)
+    } else if (strcmp(path, "/no-json") == 0) {
         answer(peer, "200 OK", "", "<html>\xff</html>");
-    else if (strcmp(path, "/created") == 0)
+    } else if (strcmp(path, "/created") == 0) {
         answer(peer, "201 Created", "", KEY_SET);
-    else if (strcmp(path, "/error") == 0)
+    } else if (strcmp(path, "/error") == 0) {
         answer(peer, "500 Internal Server Error", "", KEY_SET);
-    else if (strcmp(path, "/large") == 0)
+    } else if (strcmp(path, "/large") == 0) {
         peer_write(peer, STR("HTTP/1.1 200 OK\r\nContent-Length: 65537\r\n\r\n"));
-    else if (strcmp(path, "/endless") == 0)
+    } else if (strcmp(path, "/endless") == 0) {
         answer_without_end(peer);
-    else if (strcmp(path, "/short") == 0)
+    } else if (strcmp(path, "/short") == 0) {
         peer_write(peer, STR("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"keys\":"));
-    else if (strcmp(path, "/garbage") == 0)
+    } else if (strcmp(path, "/garbage") == 0) {
         peer_write(peer, STR("\x00\xff\x80 this is no HTTP\r\n\r\n"));
-    else if (strcmp(path, "/to-http") == 0)
+    } else if (strcmp(path, "/to-http") == 0) {
         redirect(peer, "http", plain.port, "/ok");
-    else if (strcmp(path, "/to-https") == 0)
+    } else if (strcmp(path, "/to-https") == 0) {
         redirect(peer, "https", server->redirect_port, "/ok");
-    else if (strcmp(path, "/to-file") == 0)
+    } else if (strcmp(path, "/to-file") == 0) {
         answer(peer, "302 Found", "Location: file:///etc/hostname\r\n", "");
-    else if (strncmp(path, "/hops/", 6) == 0 && path[6] == '0')
+    } else if (strncmp(path, "/hops/", 6) == 0 && path[6] == '0') {
         answer(peer, "200 OK", "", KEY_SET);
-    else if (strncmp(path, "/hops/", 6) == 0)
+    } else if (strncmp(path, "/hops/", 6) == 0) {
         redirect(peer, "https", server->redirect_port,
                  (char[]){'/', 'h', 'o', 'p', 's', '/', (char)(path[6] - 1), '\0'});
-    else if (strcmp(path, "/silent") == 0)
+    } else if (strcmp(path, "/silent") == 0) {
         peer_read(peer, (char[1]){0}, 1); /* says nothing until the client hangs up */
-    else
+    } else {
         answer(peer, "404 Not Found", "", "not here");
+    }
 }
 
 static void serve(const struct server *server, struct peer *peer)
@@ -222,7 +223,6 @@ static int start_servers(void **state)
 {
     (void)state;
     signal(SIGPIPE, SIG_IGN);
-    setenv("no_proxy", "*", 1);
     secure.tls = make_tls();
     plain.listener = listen_anywhere(&plain.port);
     secure.listener = listen_anywhere(&secure.port);

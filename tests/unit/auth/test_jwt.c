@@ -24,10 +24,11 @@ static enum error_code verify(const struct jwt_keys *keys, struct str token)
 {
     struct error err = {.code = ERR_NONE};
     struct jwt_claims claims;
-    if (jwt_verify(keys, token, &no_options, NOW_S, &claims, &err))
+    if (jwt_verify(keys, token, &no_options, NOW_S, &claims, &err)) {
         assert_int_equal(err.code, ERR_NONE);
-    else
+    } else {
         assert_int_not_equal(err.code, ERR_NONE);
+    }
     jwt_claims_free(&claims);
     return err.code;
 }

@@ -220,7 +220,7 @@ static void test_claims_of_the_wrong_type_are_denied(void **state)
         "{\"superuser\":\"true\"}",
         "{\"superuser\":1}",
         "{\"superuser\":null}",
-        "{\"sub\":\"alice\",\"clientid\":\"c\",\"acl\":[" RULE "],\"superuser\":0}",
+        ("{\"sub\":\"alice\",\"clientid\":\"c\",\"acl\":[" RULE "],\"superuser\":0}"),
         "{\"acl\":null}",
         "{\"acl\":{}}",
         "{\"acl\":\"\"}",

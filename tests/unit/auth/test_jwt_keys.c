@@ -253,7 +253,7 @@ static void test_json_web_keys(void **state)
         buf_reset(&json);
         buf_printf(&json, "{\"keys\":[%s,%s],\"more\":1}", cases[i].jwk, RSA(""));
         assert_true(jwt_keys_add_jwks(keys, buf_str(&json), NULL));
-        assert_int_equal(jwt_keys_count(keys), 1 + 2 * cases[i].usable);
+        assert_int_equal(jwt_keys_count(keys), cases[i].usable ? 3 : 1);
         jwt_keys_free(keys);
     }
     buf_free(&json);

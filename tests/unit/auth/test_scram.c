@@ -127,10 +127,11 @@ static void test_a_flipped_bit_anywhere_in_the_challenge_ends_the_exchange(void 
         struct scram_client *client = example_client(&out);
         buf_reset(&out);
         message[bit / 8] ^= (char)(1 << bit % 8);
-        if (scram_client_final(client, str_make(message, sizeof message - 1), &out, NULL))
+        if (scram_client_final(client, str_make(message, sizeof message - 1), &out, NULL)) {
             assert_int_not_equal(final_code(CLIENT_FIRST, true, buf_str(&out)), ERR_NONE);
-        else
+        } else {
             assert_int_equal(out.len, 0);
+        }
         message[bit / 8] ^= (char)(1 << bit % 8);
         scram_client_free(client);
         buf_free(&out);
@@ -223,10 +224,11 @@ static void test_client_first_messages(void **state)
         bool ok = scram_server_first(server, cases[i].message, &username, &err);
         if (ok != (cases[i].username != NULL))
             fail_msg("case %zu: %.*s", i, STR_ARG(cases[i].message));
-        if (ok)
+        if (ok) {
             assert_true(str_is(username, cases[i].username));
-        else
+        } else {
             assert_int_equal(err.code, ERR_PROTOCOL);
+        }
         scram_server_free(server);
     }
 }
