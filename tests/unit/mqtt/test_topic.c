@@ -354,6 +354,10 @@ static void test_matching(void **state)
         if (topic_matches(str_of(row->filter), str_of(row->topic)) != row->matches)
             fail_msg("%s and %s", row->filter, row->topic);
     }
+    /* What is no filter or no name matches nothing, and is not read. */
+    assert_false(topic_matches(STR_NONE, STR("a")));
+    assert_false(topic_matches(STR("#"), STR_NONE));
+    assert_false(topic_matches(STR_NONE, STR_NONE));
 }
 
 /* The definition, level by level. */
