@@ -191,10 +191,12 @@ void input_read(struct channel *channel)
         }
         if (outcome == FILL_DRAINED || (channel->flags & STOPS) != 0)
             return;
-        if (got >= budget) {
+        /* A layer may have read much that is not for the user. */
+        size_t cost = got > READ_BUFFER_BYTES_MIN ? got : READ_BUFFER_BYTES_MIN;
+        if (cost >= budget) {
             channel_make_ready(channel, CHANNEL_READ);
             return;
         }
-        budget -= got;
+        budget -= cost;
     }
 }

@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 
-_Static_assert(PROXY_HEADER_BYTES_MAX <= READ_BUFFER_BYTES_MIN, "a header fits into the buffer");
+_Static_assert((int)PROXY_HEADER_BYTES_MAX <= (int)READ_BUFFER_BYTES_MIN, "a header fits into the buffer");
 
 static void apply(struct channel *channel, const struct proxy_info *info)
 {
@@ -40,7 +40,8 @@ enum step proxy_handshake(struct channel *channel)
         return STEP_FAILED;
     }
     if (used == 0 && (n == 0 || (channel->flags & CHANNEL_ENDING) != 0)) {
-        error_set(&reactor->failure, n == 0 ? ERR_NONE : ERR_PROTOCOL, "PROXY header: the connection ended before");
+        error_set(&reactor->failure, n == 0 ? ERR_NONE : ERR_PROTOCOL,
+                  "PROXY header: the connection ended before");
         return STEP_FAILED;
     }
     if (used == 0)

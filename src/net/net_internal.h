@@ -217,7 +217,7 @@ struct layer *layer_new(struct channel *channel,
 void layer_free(struct layer *layer);
 void layer_handshake(struct channel *channel);
 enum fill layer_fill(struct channel *channel, uint8_t *at, size_t room, size_t *got);
-bool layer_write(struct channel *channel);    /* as output_write_socket() */
+bool layer_write(struct channel *channel);               /* as output_write_socket() */
 bool layer_reads_on_room(const struct channel *channel); /* EPOLLOUT is an event for reading too */
 void layer_goodbye(struct channel *channel);  /* closing begins: what the layer says behind pending output */
 void layer_shutdown(struct channel *channel); /* all is written */

@@ -111,7 +111,8 @@ static int64_t parse_v1(const uint8_t *data, size_t len, struct proxy_info *out)
         return refuse(out, "version 1: the line does not end with CR LF");
     struct str text = str_make(data + sizeof v1_start, line - 1 - sizeof v1_start);
     if (!parse_v1_line(text, out))
-        return refuse(out, "version 1: not \"TCP4\" or \"TCP6\" with two addresses and two ports, nor \"UNKNOWN\"");
+        return refuse(
+            out, "version 1: not \"TCP4\" or \"TCP6\" with two addresses and two ports, nor \"UNKNOWN\"");
     return (int64_t)line + 1;
 }
 

@@ -8,8 +8,8 @@
 enum { PROXY_HEADER_BYTES_MAX = 16 << 10 };
 
 struct proxy_info {
-    bool has_peer;          /* false: LOCAL, UNKNOWN or no Internet address; the socket's own address counts */
-    uint8_t peer[16];       /* IPv6, or IPv4-mapped */
+    bool has_peer;    /* false: LOCAL, UNKNOWN or no Internet address; the socket's own address counts */
+    uint8_t peer[16]; /* IPv6, or IPv4-mapped */
     uint16_t peer_port;
     bool is_tls;            /* the client speaks TLS to the proxy */
     struct str common_name; /* of the client's certificate, verified by the proxy; borrows from the input */

@@ -108,8 +108,8 @@ static bool load_client_ca(SSL_CTX *ctx, const struct tls_options *options, stru
         return refuse(err, "CA file", options->ca_file);
     }
     SSL_CTX_set_client_CA_list(ctx, names);
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (options->require_client_cert ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
-                       NULL);
+    SSL_CTX_set_verify(
+        ctx, SSL_VERIFY_PEER | (options->require_client_cert ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
     if (options->crl_file == NULL)
         return true;
     if (!can_read("revocation list", options->crl_file, err))
@@ -125,7 +125,9 @@ static bool load_client_ca(SSL_CTX *ctx, const struct tls_options *options, stru
 static bool set_versions(SSL_CTX *ctx, const struct tls_options *options, struct error *err)
 {
     const char *version = options->min_version != NULL ? options->min_version : "1.2";
-    int number = strcmp(version, "1.2") == 0 ? TLS1_2_VERSION : strcmp(version, "1.3") == 0 ? TLS1_3_VERSION : 0;
+    int number = strcmp(version, "1.2") == 0   ? TLS1_2_VERSION
+                 : strcmp(version, "1.3") == 0 ? TLS1_3_VERSION
+                                               : 0;
     if (number == 0)
         return error_set(err, ERR_INVALID, "min_version \"%s\" is neither \"1.2\" nor \"1.3\"", version);
     SSL_CTX_set_security_level(ctx, 2);
@@ -145,8 +147,8 @@ static SSL_CTX *make_ctx(const struct tls_options *options, const char *cert_fil
         refuse(err, "TLS", "context");
         return NULL;
     }
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-                                 SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     /* One read for a record's header and body, and for the next records. */

@@ -24,10 +24,8 @@ struct ws_decoder {
     bool overflow;      /* cannot happen: payload is shorter than its frames */
     const char *reason; /* why the peer is refused; the rest of the input is ignored */
     uint16_t status;
-
-    /* One frame at a time on its way out. */
-    uint8_t frame[2 + 125 + 8];
-    size_t frame_len;
+    bool close_sent;
+    bool drop; /* what wslay writes goes nowhere */
 };
 
 /* ---- wslay's callbacks ----------------------------------------------------------------------------------- */
@@ -47,20 +45,19 @@ static ssize_t take_input(wslay_event_context_ptr wslay, uint8_t *buf, size_t le
     return (ssize_t)n;
 }
 
-static ssize_t gather_frame(wslay_event_context_ptr wslay, const uint8_t *data, size_t len, int flags, void *arg)
+static ssize_t give_output(wslay_event_context_ptr wslay, const uint8_t *data, size_t len, int flags,
+                           void *arg)
 {
     (void)wslay;
     (void)flags;
     struct ws_decoder *decoder = arg;
-    size_t room = sizeof decoder->frame - decoder->frame_len;
-    size_t n = len < room ? len : room;
-    memcpy(decoder->frame + decoder->frame_len, data, n);
-    decoder->frame_len += n;
-    return (ssize_t)n;
+    if (!decoder->drop)
+        decoder->send(decoder->arg, data, len);
+    return (ssize_t)len;
 }
 
-static void frame_starts(wslay_event_context_ptr wslay, const struct wslay_event_on_frame_recv_start_arg *frame,
-                         void *arg)
+static void frame_starts(wslay_event_context_ptr wslay,
+                         const struct wslay_event_on_frame_recv_start_arg *frame, void *arg)
 {
     (void)wslay;
     struct ws_decoder *decoder = arg;
@@ -71,8 +68,8 @@ static void frame_starts(wslay_event_context_ptr wslay, const struct wslay_event
     }
 }
 
-static void payload_comes(wslay_event_context_ptr wslay, const struct wslay_event_on_frame_recv_chunk_arg *chunk,
-                          void *arg)
+static void payload_comes(wslay_event_context_ptr wslay,
+                          const struct wslay_event_on_frame_recv_chunk_arg *chunk, void *arg)
 {
     (void)wslay;
     struct ws_decoder *decoder = arg;
@@ -92,7 +89,7 @@ struct ws_decoder *ws_decoder_new(ws_send_fn *send, void *arg)
 {
     struct ws_decoder *decoder = mem_zalloc(sizeof *decoder);
     struct wslay_event_callbacks callbacks = {.recv_callback = take_input,
-                                              .send_callback = gather_frame,
+                                              .send_callback = give_output,
                                               .on_frame_recv_start_callback = frame_starts,
                                               .on_frame_recv_chunk_callback = payload_comes};
     if (wslay_event_context_server_init(&decoder->wslay, &callbacks, decoder) != 0) {
@@ -113,30 +110,30 @@ void ws_decoder_free(struct ws_decoder *decoder)
     mem_free(decoder);
 }
 
-/* Writes out what wslay has queued. silent: what is no close frame is thrown away. */
-static void send_queued(struct ws_decoder *decoder, bool silent)
-{
-    decoder->frame_len = 0;
-    while (wslay_event_want_write(decoder->wslay)) {
-        if (wslay_event_send(decoder->wslay) != 0)
-            return;
-        /* wslay writes all that is queued in one call, in pieces. */
-        if (decoder->frame_len > 0 && (!silent || wslay_event_get_close_sent(decoder->wslay)))
-            decoder->send(decoder->arg, decoder->frame, decoder->frame_len);
-        decoder->frame_len = 0;
-    }
-}
-
 void ws_decoder_close(struct ws_decoder *decoder, uint16_t status)
 {
-    if (wslay_event_get_close_sent(decoder->wslay))
+    if (decoder->close_sent)
         return;
+    decoder->close_sent = true;
     wslay_event_queue_close(decoder->wslay, status, NULL, 0);
-    send_queued(decoder, false);
+    decoder->drop = false;
+    wslay_event_send(decoder->wslay);
 }
 
-enum ws_result ws_decode(struct ws_decoder *decoder, const uint8_t *in, size_t len, uint8_t *out, size_t *out_len,
-                         bool silent, const char **reason)
+/* A header that wslay cannot read: the close frame that it queues has no status, so this one goes instead. */
+static enum ws_result refuse_header(struct ws_decoder *decoder, const char **reason)
+{
+    static const uint8_t close[4] = {0x80 | WSLAY_CONNECTION_CLOSE, 2, WSLAY_CODE_PROTOCOL_ERROR >> 8,
+                                     WSLAY_CODE_PROTOCOL_ERROR & 0xff};
+    if (!decoder->close_sent)
+        decoder->send(decoder->arg, close, sizeof close);
+    decoder->close_sent = true;
+    *reason = "malformed frame header";
+    return WS_FAILED;
+}
+
+enum ws_result ws_decode(struct ws_decoder *decoder, const uint8_t *in, size_t len, uint8_t *out,
+                         size_t *out_len, bool silent, const char **reason)
 {
     decoder->in = in;
     decoder->in_left = len;
@@ -145,6 +142,8 @@ enum ws_result ws_decode(struct ws_decoder *decoder, const uint8_t *in, size_t l
     decoder->out_cap = len;
     int code = wslay_event_recv(decoder->wslay);
     *out_len = decoder->out_len;
+    if (code == WSLAY_ERR_CALLBACK_FAILURE)
+        return refuse_header(decoder, reason);
     if (code != 0 || decoder->overflow) {
         *reason = "out of memory";
         return WS_FAILED;
@@ -154,14 +153,17 @@ enum ws_result ws_decode(struct ws_decoder *decoder, const uint8_t *in, size_t l
         ws_decoder_close(decoder, decoder->status);
         return WS_FAILED;
     }
-    send_queued(decoder, silent);
+    /* wslay stops reading when it has queued a close frame: the answer to the peer's, or its own refusal. */
+    bool closing = !wslay_event_get_read_enabled(decoder->wslay);
+    decoder->drop = silent && !closing;
+    wslay_event_send(decoder->wslay);
+    if (!closing)
+        return WS_OPEN;
+    decoder->close_sent = true;
     if (wslay_event_get_close_received(decoder->wslay))
         return WS_CLOSED;
-    if (wslay_event_get_close_sent(decoder->wslay) || !wslay_event_get_read_enabled(decoder->wslay)) {
-        *reason = "malformed frame";
-        return WS_FAILED;
-    }
-    return WS_OPEN;
+    *reason = "frame against the protocol";
+    return WS_FAILED;
 }
 
 size_t ws_header(uint64_t payload_len, uint8_t out[WS_HEADER_BYTES_MAX])

@@ -8,10 +8,10 @@
 enum { WS_REQUEST_BYTES_MAX = 8 << 10 };
 
 struct ws_request {
-    struct str key;         /* Sec-WebSocket-Key; borrows from the input */
-    const char *protocol;   /* "mqtt" or "mqttv3.1": static; NULL: the client offers none */
-    unsigned status;        /* of the refusal: 400, 404, 405, 426, 431 */
-    const char *reason;     /* of the refusal: static, one line */
+    struct str key;       /* Sec-WebSocket-Key; borrows from the input */
+    const char *protocol; /* "mqtt" or "mqttv3.1": static; NULL: the client offers none */
+    unsigned status;      /* of the refusal: 400, 404, 405, 426, 431 */
+    const char *reason;   /* of the refusal: static, one line */
 };
 
 /* Reads the request at the front of `data`, its path to be `path` (what follows "?" is not looked at). Returns its
@@ -42,8 +42,8 @@ enum ws_result {
 
 /* Decodes `len` bytes at `in`. The payload goes to `out`, which has room for as many and may be `in` itself.
  * silent: pings are not answered. */
-enum ws_result ws_decode(struct ws_decoder *decoder, const uint8_t *in, size_t len, uint8_t *out, size_t *out_len,
-                         bool silent, const char **reason);
+enum ws_result ws_decode(struct ws_decoder *decoder, const uint8_t *in, size_t len, uint8_t *out,
+                         size_t *out_len, bool silent, const char **reason);
 
 /* Sends a close frame with this status, unless one was sent. */
 void ws_decoder_close(struct ws_decoder *decoder, uint16_t status);

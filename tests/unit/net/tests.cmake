@@ -1,1 +1,1 @@
-varve_test(net channel)
+varve_test(net channel proxy_header ws_request)
