@@ -22,7 +22,8 @@ uint8_t mqtt_decode_ack(const struct mqtt_frame *frame, uint8_t version, struct 
             if (reason != MQTT_SUCCESS)
                 return reason;
         }
-        if (!mqtt_reason_allowed(out->reason, frame->type)) /* [MQTT-3.4.2-1, 3.5.2-1, 3.6.2-1, 3.7.2-1] */
+        if (!mqtt_reason_allowed(
+                out->reason, frame->type)) /* [MQTT-3.4.2-1] [MQTT-3.5.2-1] [MQTT-3.6.2-1] [MQTT-3.7.2-1] */
             return MQTT_PROTOCOL_ERROR;
     }
     return reader_left(&in) == 0 ? MQTT_SUCCESS : MQTT_MALFORMED_PACKET;

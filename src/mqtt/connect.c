@@ -38,7 +38,7 @@ static bool flags_valid(uint8_t version, uint8_t flags)
         return true;
     if (flags & CONNECT_RESERVED) /* [MQTT-3.1.2-3] */
         return false;
-    return (flags & CONNECT_WILL) || !(flags & CONNECT_WILL_BITS); /* [MQTT-3.1.2-11, 3.1.2-13] */
+    return (flags & CONNECT_WILL) || !(flags & CONNECT_WILL_BITS); /* [MQTT-3.1.2-11] [MQTT-3.1.2-13] */
 }
 
 /* Protocol name and level into out->version and out->bridge. */
@@ -55,7 +55,7 @@ static uint8_t read_version(struct reader *in, struct mqtt_connect *out)
                                                   : false;
     out->version = known ? version : level;
     out->bridge = known && bridge;
-    return known ? MQTT_SUCCESS : MQTT_UNSUPPORTED_VERSION; /* [MQTT-3.1.2-1, 3.1.2-2] */
+    return known ? MQTT_SUCCESS : MQTT_UNSUPPORTED_VERSION; /* [MQTT-3.1.2-1] [MQTT-3.1.2-2] */
 }
 
 static uint8_t read_will(struct reader *in, uint8_t version, struct mqtt_will *will)
@@ -84,7 +84,7 @@ static bool announced(const struct reader *in, uint8_t version, bool flag)
 
 static uint8_t read_payload(struct reader *in, struct mqtt_connect *out)
 {
-    if (!read_text(in, &out->client_id)) /* [MQTT-3.1.3-3, 3.1.3-4] */
+    if (!read_text(in, &out->client_id)) /* [MQTT-3.1.3-3] [MQTT-3.1.3-4] */
         return MQTT_MALFORMED_PACKET;
     if (out->has_will) {
         uint8_t reason = read_will(in, out->version, &out->will);

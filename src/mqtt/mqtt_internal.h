@@ -62,7 +62,7 @@ static inline uint64_t word_at(const uint8_t *data)
 bool mqtt_text_valid_slow(const uint8_t *data, size_t len);
 uint8_t mqtt_name_check_slow(const uint8_t *data, size_t len);
 
-/* Well-formed UTF-8 without U+0000 [MQTT-1.5.4-1, 1.5.4-2]. ASCII goes eight bytes at a time. */
+/* Well-formed UTF-8 without U+0000 [MQTT-1.5.4-1] [MQTT-1.5.4-2]. ASCII goes eight bytes at a time. */
 static inline bool mqtt_text_valid(const uint8_t *data, size_t len)
 {
     uint64_t odd = 0;
@@ -77,7 +77,8 @@ static inline bool mqtt_text_valid(const uint8_t *data, size_t len)
 }
 
 /* A topic name's characters: text as above and no wildcard. MQTT_SUCCESS, MQTT_MALFORMED_PACKET (not UTF-8 or
- * U+0000) or MQTT_BAD_TOPIC_NAME (a wildcard) [MQTT-3.3.2-2, 4.7.0-1]. An empty name passes: see the callers. */
+ * U+0000) or MQTT_BAD_TOPIC_NAME (a wildcard) [MQTT-3.3.2-2] [MQTT-4.7.0-1]. An empty name passes: that is for the
+ * callers. */
 static inline uint8_t mqtt_name_check(const uint8_t *data, size_t len)
 {
     uint64_t odd = 0;

@@ -155,7 +155,7 @@ static void store_number(uint8_t kind, void *field, uint32_t value)
         *(uint32_t *)field = value;
 }
 
-/* A response topic is a topic name: at least one character, no wildcard [MQTT-3.3.2-14, 4.7.3-1]. */
+/* A response topic is a topic name: at least one character, no wildcard [MQTT-3.3.2-14] [MQTT-4.7.3-1]. */
 static bool response_topic_valid(struct str topic)
 {
     return topic.len > 0 && mqtt_name_check((const uint8_t *)topic.data, topic.len) == MQTT_SUCCESS;

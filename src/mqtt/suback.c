@@ -10,7 +10,7 @@
 static bool reason_known(uint8_t version, uint8_t type, uint8_t reason)
 {
     if (version == MQTT_5)
-        return mqtt_reason_allowed(reason, type); /* [MQTT-3.9.3-2, 3.11.3-2] */
+        return mqtt_reason_allowed(reason, type); /* [MQTT-3.9.3-2] [MQTT-3.11.3-2] */
     return reason <= 2 || reason == FAILURE_V3;
 }
 

@@ -26,7 +26,7 @@ bool topic_levels_valid(struct str topic)
 
 bool topic_name_valid(struct str topic)
 {
-    return topic.len > 0 && topic.len <= TOPIC_BYTES_MAX && /* [MQTT-4.7.3-1, 4.7.3-3] */
+    return topic.len > 0 && topic.len <= TOPIC_BYTES_MAX && /* [MQTT-4.7.3-1] [MQTT-4.7.3-3] */
            mqtt_name_check((const uint8_t *)topic.data, topic.len) == MQTT_SUCCESS &&
            topic_levels_valid(topic);
 }
@@ -53,7 +53,7 @@ static bool has_wildcard(struct str text)
            (memchr(text.data, '+', text.len) != NULL || memchr(text.data, '#', text.len) != NULL);
 }
 
-/* `+` and `#` stand alone in their levels, `#` only in the last one [MQTT-4.7.1-1, 4.7.1-2]. */
+/* `+` and `#` stand alone in their levels, `#` only in the last one [MQTT-4.7.1-1] [MQTT-4.7.1-2]. */
 static bool wildcards_valid(struct str filter)
 {
     struct str level;
@@ -76,7 +76,7 @@ bool topic_filter_parse(struct str text, struct topic_filter *out)
     bool shared = str_equal(text, STR("$share")) || str_starts(text, STR("$share/"));
     if (shared) {
         topic_next_level(&rest, &first);
-        /* [MQTT-4.8.2-1, 4.8.2-2] */
+        /* [MQTT-4.8.2-1] [MQTT-4.8.2-2] */
         if (!topic_next_level(&rest, &group) || group.len == 0 || has_wildcard(group) || rest.len == 0)
             return false;
     }

@@ -10,7 +10,8 @@ static void test_connects_that_are_accepted(void **state)
     (void)state;
     static const struct row rows[] = {
         /* MQTT 5. Keep alive 60 everywhere. */
-        {"the shortest one", V5, V5_HEAD "00 00 3C {} ^''", MQTT_SUCCESS, NULL},
+        {"the shortest one; an empty client id is the server's to replace [MQTT-3.1.3-6]", V5,
+         V5_HEAD "00 00 3C {} ^''", MQTT_SUCCESS, NULL},
         {"clean start, client id [MQTT-3.1.3-3]", V5, V5_HEAD "02 00 3C {} ^'client'", MQTT_SUCCESS, NULL},
         {"the 62 characters, 23 bytes [MQTT-3.1.3-5]", V5, V5_HEAD "02 00 3C {} ^'0123456789abcdefghijklm'",
          MQTT_SUCCESS, NULL},
@@ -27,7 +28,7 @@ static void test_connects_that_are_accepted(void **state)
                  " 26 ^'k' ^'v'} ^'c' {01 01 02 00 00 00 09 03 ^'text' 08 ^'r/t' 09 ^(01 02) 18 00 00 00 05"
                  " 26 ^'a' ^'1' 26 ^'b' ^'2'} ^'w/t' ^(FF FE) ^'user' ^(00 01)",
          MQTT_SUCCESS, NULL},
-        {"a client id outside ASCII, with U+FEFF kept [MQTT-1.5.4-3, 3.1.3-4]", V5,
+        {"a client id outside ASCII, with U+FEFF kept [MQTT-1.5.4-3] [MQTT-3.1.3-4]", V5,
          V5_HEAD "02 00 3C {} ^(EF BB BF C3 A9)", MQTT_SUCCESS, NULL},
         /* 3.1.1 */
         {"3.1.1", V311, V4_HEAD "02 00 3C ^'c'", MQTT_SUCCESS, NULL},
@@ -60,7 +61,7 @@ static void test_connects_that_are_refused(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        /* Name and level [MQTT-3.1.2-1, 3.1.2-2] */
+        /* Name and level [MQTT-3.1.2-1] [MQTT-3.1.2-2] */
         {"wrong name [MQTT-3.1.2-1]", ALL, "10 | ^'MQTx' 05 02 00 3C {} ^'c'", MQTT_UNSUPPORTED_VERSION,
          NULL},
         {"wrong case", ALL, "10 | ^'mqtt' 05 02 00 3C {} ^'c'", MQTT_UNSUPPORTED_VERSION, NULL},
@@ -127,7 +128,7 @@ static void test_connects_that_are_refused(void **state)
         {"one byte more, 3.1.1", V311, V4_HEAD "02 00 3C ^'c' 00", MQTT_MALFORMED_PACKET, NULL},
         {"one byte more, 3.1", V31, V31_HEAD "02 00 3C ^'c' 00", MQTT_MALFORMED_PACKET, NULL},
         /* Text */
-        {"client id is not UTF-8 [MQTT-1.5.4-1, 3.1.3-4]", V5, V5_HEAD "02 00 3C {} ^(C3)",
+        {"client id is not UTF-8 [MQTT-1.5.4-1] [MQTT-3.1.3-4]", V5, V5_HEAD "02 00 3C {} ^(C3)",
          MQTT_MALFORMED_PACKET, NULL},
         {"client id with a surrogate [MQTT-1.5.4-1]", V5, V5_HEAD "02 00 3C {} ^(ED A0 80)",
          MQTT_MALFORMED_PACKET, NULL},
@@ -148,7 +149,8 @@ static void test_connects_that_are_refused(void **state)
          NULL},
         {"empty will topic [MQTT-4.7.3-1]", V5, V5_HEAD "06 00 3C {} ^'c' {} ^'' ^''", MQTT_BAD_TOPIC_NAME,
          NULL},
-        {"empty client id, kept session, 3.1.1", V311, V4_HEAD "00 00 3C ^''", MQTT_BAD_CLIENT_ID, NULL},
+        {"empty client id, kept session, 3.1.1 [MQTT-3.1.3-8]", V311, V4_HEAD "00 00 3C ^''",
+         MQTT_BAD_CLIENT_ID, NULL},
         {"empty client id, 3.1", V31, V31_HEAD "02 00 3C ^''", MQTT_BAD_CLIENT_ID, NULL},
         {"a will property in the connect list", V5, V5_HEAD "02 00 3C {18 00 00 00 01} ^'c'",
          MQTT_MALFORMED_PACKET, NULL},
@@ -181,7 +183,7 @@ static void test_the_fields_of_a_connect(void **state)
     assert_str(connect->will.topic, "w/t");
     assert_str(connect->will.payload, "gone");
     assert_int_equal(connect->will.qos, 2);
-    assert_true(connect->will.retain);
+    assert_true(connect->will.retain); /* [MQTT-3.1.2-15] */
     assert_int_equal(connect->will.properties.will_delay, 5);
     assert_int_equal(connect->will.properties.payload_format, 1);
     free(data);

@@ -10,7 +10,7 @@ static void test_scan_finds_the_bounds_of_a_packet(void **state)
         size_t body_len, total_len;
     } rows[] = {
         {"C0 00", MQTT_PINGREQ, 0, 0, 2},
-        {"C0 00 C0 00", MQTT_PINGREQ, 0, 0, 2}, /* what follows is not looked at */
+        {"C0 00 C0 00", MQTT_PINGREQ, 0, 0, 2}, /* what follows is not looked at [MQTT-6.0.0-2] */
         {"3D 03 00 01 61", MQTT_PUBLISH, 13, 3, 5},
         {"F0 7F 00*127", MQTT_AUTH, 0, 127, 129},
         {"30 80 01 00*128", MQTT_PUBLISH, 0, 128, 131},

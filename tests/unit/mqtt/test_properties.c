@@ -299,7 +299,7 @@ static void test_each_value_reaches_its_own_field(void **state)
     buf_free(&bytes);
 }
 
-static void test_user_properties_keep_their_order(void **state) /* [MQTT-3.1.3-10, 3.3.2-18] */
+static void test_user_properties_keep_their_order(void **state) /* [MQTT-3.1.3-10] [MQTT-3.3.2-18] */
 {
     (void)state;
     static const char *const pairs[][2] = {{"b", "2"}, {"a", "1"}, {"b", "2"}, {"", ""}};

@@ -85,11 +85,11 @@ static void test_subacks_and_unsubacks(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        {"every answer, in order [MQTT-3.9.3-1, 3.9.3-2]", V5,
+        {"every answer, in order [MQTT-3.9.3-1] [MQTT-3.9.3-2]", V5,
          "90 | 00 01 {} 02 01 00 80 83 87 8F 91 97 9E A1 A2", MQTT_SUCCESS, NULL},
         {"every answer, 3", V3, "90 | 00 01 02 01 00 80", MQTT_SUCCESS, NULL},
         {"properties", V5, "90 | 00 01 {1F ^'why' 26 ^'k' ^'v'} 87", MQTT_SUCCESS, NULL},
-        {"every answer of UNSUBACK [MQTT-3.11.3-1, 3.11.3-2]", V5, "B0 | 00 01 {} 11 00 80 83 87 8F 91",
+        {"every answer of UNSUBACK [MQTT-3.11.3-1] [MQTT-3.11.3-2]", V5, "B0 | 00 01 {} 11 00 80 83 87 8F 91",
          MQTT_SUCCESS, NULL},
         {"UNSUBACK, 3", V3, "B0 | 00 01", MQTT_SUCCESS, NULL},
 
@@ -161,6 +161,23 @@ static void test_the_filters_of_an_unsubscribe_come_in_order(void **state)
     free(data);
 }
 
+static void test_the_fields_of_a_suback(void **state)
+{
+    (void)state;
+    struct any_packet packet;
+    uint8_t *data;
+    decode_bytes("90 | 12 34 {1F ^'why'} 02 87 00", MQTT_5, &packet,
+                 &data); /* [MQTT-2.2.1-6] [MQTT-3.9.3-1] */
+    assert_int_equal(packet.suback.packet_id, 0x1234);
+    assert_true(str_equal(packet.suback.reasons, STR("\x02\x87\x00")));
+    assert_str(packet.suback.properties.reason_string, "why");
+    free(data);
+    decode_bytes("B0 | 12 34", MQTT_3_1_1, &packet, &data);
+    assert_int_equal(packet.suback.packet_id, 0x1234);
+    assert_int_equal(packet.suback.reasons.len, 0);
+    free(data);
+}
+
 static void test_the_encoder_fits_the_version(void **state)
 {
     (void)state;
@@ -197,6 +214,7 @@ int main(void)
         cmocka_unit_test(test_subacks_and_unsubacks),
         cmocka_unit_test(test_the_filters_of_a_subscribe_come_in_order_with_their_options),
         cmocka_unit_test(test_the_filters_of_an_unsubscribe_come_in_order),
+        cmocka_unit_test(test_the_fields_of_a_suback),
         cmocka_unit_test(test_the_encoder_fits_the_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -157,7 +157,7 @@ static void test_topic_filters(void **state)
         {STR("a\0b"), false, false, NULL, NULL}, /* [MQTT-4.7.3-2] */
         {STR("+/\xC3"), false, false, NULL, NULL},
         {STR("\xED\xA0\x80/#"), false, false, NULL, NULL},
-        /* $share [MQTT-4.8.2-1, 4.8.2-2] */
+        /* $share [MQTT-4.8.2-1] [MQTT-4.8.2-2] */
         {STR("$share/g/a"), true, false, "g", "a"},
         {STR("$share/g/a/b"), true, false, "g", "a/b"},
         {STR("$share/g/#"), true, true, "g", "#"},
@@ -446,6 +446,7 @@ static void test_templates(void **state)
         {"$$", "$$"},
         {"$${clientid}", "$c1"},
         {"{clientid}", "{clientid}"},
+        {"a{clientid}", "a{clientid}"},
         {"${unknown}", NULL},
         {"${}", NULL},
         {"${ clientid}", NULL},
