@@ -250,27 +250,43 @@ static void accepted(struct client *client, const struct client_options *options
     client->keep_alive_ms = (int64_t)keep_alive * 1000;
 }
 
+/* Whoever closes before CONNACK mostly expects something else. */
+static bool no_connack(const struct client *client, struct error *err)
+{
+    if (err == NULL || err->hint[0] != '\0')
+        return false;
+    error_wrap(err, "no CONNACK");
+    return error_hint(err, client->transport.ssl != NULL
+                               ? "does the broker ask for a client certificate (--cert, --key)?"
+                               : "is it an MQTT listener, without TLS?");
+}
+
+static bool connack_wait(struct client *client, int64_t deadline_ms, struct mqtt_frame *frame,
+                         struct error *err)
+{
+    for (;;) {
+        int got = client_next_packet(client, deadline_ms, frame, err);
+        if (got > 0)
+            return true;
+        if (got < 0)
+            return no_connack(client, err);
+        if (clock_mono_ms() >= deadline_ms) {
+            client_timeout(client, "CONNACK", err);
+            return error_hint(err, "is it an MQTT listener, without TLS?");
+        }
+    }
+}
+
 static bool handshake(struct client *client, const struct client_options *options, int64_t deadline_ms,
                       struct error *err)
 {
     struct mqtt_frame frame;
     struct mqtt_connack connack;
-    int got = 0;
     connect_encode(client, options);
     if (!client_write(client, err))
+        return no_connack(client, err);
+    if (!connack_wait(client, deadline_ms, &frame, err))
         return false;
-    while (got == 0) {
-        got = client_next_packet(client, deadline_ms, &frame, err);
-        if (got == 0 && clock_mono_ms() >= deadline_ms) {
-            client_timeout(client, "CONNACK", err);
-            return error_hint(err, "is it an MQTT listener, without TLS?");
-        }
-    }
-    if (got < 0) {
-        error_wrap(err, "no CONNACK");
-        return err == NULL || err->hint[0] != '\0' ? false
-                                                   : error_hint(err, "is it an MQTT listener, without TLS?");
-    }
     if (frame.type != MQTT_CONNACK ||
         mqtt_decode_connack(&frame, client->version, &connack) != MQTT_SUCCESS) {
         error_set(err, ERR_PROTOCOL, "%s did not answer CONNECT with CONNACK", client->transport.address);

@@ -14,7 +14,11 @@
 static const char *ssl_text(void)
 {
     unsigned long code = ERR_get_error();
-    const char *text = code != 0 ? ERR_reason_error_string(code) : NULL;
+    if (code == 0)
+        return "the connection was closed";
+    if (ERR_SYSTEM_ERROR(code))
+        return strerror(ERR_GET_REASON(code));
+    const char *text = ERR_reason_error_string(code);
     return text != NULL ? text : "unknown reason";
 }
 
