@@ -11,6 +11,7 @@
 #include "catalog/catalog_internal.h"
 
 #include <assert.h>
+#include <unistd.h>
 
 struct batch {
     struct catalog_write *first;
@@ -195,4 +196,41 @@ void *catalog_writer_run(void *arg)
         finish_batch(catalog, &batch, ok ? NULL : &err);
     }
     return NULL;
+}
+
+/* ---- Waiting for it -------------------------------------------------------------------------------------- */
+
+struct flush {
+    struct catalog_write write; /* first */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool done;
+};
+
+static void flush_done(struct catalog_write *write, const struct error *err)
+{
+    (void)err;
+    struct flush *flush = (struct flush *)write;
+    pthread_mutex_lock(&flush->lock);
+    flush->done = true;
+    pthread_cond_signal(&flush->changed);
+    pthread_mutex_unlock(&flush->lock);
+}
+
+void catalog_flush(struct catalog *catalog)
+{
+    struct flush flush = {.write = {.kind = CATALOG_BARRIER, .done = flush_done}};
+    pthread_mutex_init(&flush.lock, NULL);
+    pthread_cond_init(&flush.changed, NULL);
+    /* A full queue empties: it is the writer's own pace. */
+    struct error err = {0};
+    bool submitted;
+    while (!(submitted = catalog_submit(catalog, &flush.write, &err)) && err.code == ERR_BUSY)
+        usleep(1000);
+    pthread_mutex_lock(&flush.lock);
+    while (submitted && !flush.done)
+        pthread_cond_wait(&flush.changed, &flush.lock);
+    pthread_mutex_unlock(&flush.lock);
+    pthread_cond_destroy(&flush.changed);
+    pthread_mutex_destroy(&flush.lock);
 }

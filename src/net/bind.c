@@ -157,3 +157,9 @@ bool bind_is_loopback(const struct bind_address *address)
     return memcmp(ip, mapped_loopback, sizeof mapped_loopback) == 0 ||
            memcmp(ip, &in6addr_loopback, sizeof ip) == 0;
 }
+
+bool listener_bind_is_loopback(const char *bind)
+{
+    struct bind_address address;
+    return bind_parse(bind, &address, NULL) && bind_is_loopback(&address);
+}

@@ -253,7 +253,7 @@ void listener_free(struct listener *listener);           /* after reactor_group_
 
 const char *listener_name(const struct listener *listener);
 const char *listener_address(const struct listener *listener); /* as bound: "127.0.0.1:41883" */
-/* Whether a bind text names a loopback address only. */
+/* Whether a bind text names a loopback address; false if it is no bind text. */
 bool listener_bind_is_loopback(const char *bind);
 bool listener_is_loopback(const struct listener *listener);
 void *listener_user(const struct listener *listener);
