@@ -24,6 +24,7 @@ struct ws_decoder {
     bool overflow;      /* cannot happen: payload is shorter than its frames */
     const char *reason; /* why the peer is refused; the rest of the input is ignored */
     uint16_t status;
+    bool header_is_bad;
     bool close_sent;
     bool drop; /* what wslay writes goes nowhere */
 };
@@ -115,21 +116,17 @@ void ws_decoder_close(struct ws_decoder *decoder, uint16_t status)
     if (decoder->close_sent)
         return;
     decoder->close_sent = true;
-    wslay_event_queue_close(decoder->wslay, status, NULL, 0);
+    if (decoder->header_is_bad) {
+        /* The close frame that wslay has queued for this has no status. */
+        static const uint8_t close[4] = {0x80 | WSLAY_CONNECTION_CLOSE, 2, WSLAY_CODE_PROTOCOL_ERROR >> 8,
+                                         WSLAY_CODE_PROTOCOL_ERROR & 0xff};
+        decoder->send(decoder->arg, close, sizeof close);
+        return;
+    }
+    /* Without effect if wslay has queued one: its answer to the peer's, or its own refusal. */
+    wslay_event_queue_close(decoder->wslay, decoder->reason != NULL ? decoder->status : status, NULL, 0);
     decoder->drop = false;
     wslay_event_send(decoder->wslay);
-}
-
-/* A header that wslay cannot read: the close frame that it queues has no status, so this one goes instead. */
-static enum ws_result refuse_header(struct ws_decoder *decoder, const char **reason)
-{
-    static const uint8_t close[4] = {0x80 | WSLAY_CONNECTION_CLOSE, 2, WSLAY_CODE_PROTOCOL_ERROR >> 8,
-                                     WSLAY_CODE_PROTOCOL_ERROR & 0xff};
-    if (!decoder->close_sent)
-        decoder->send(decoder->arg, close, sizeof close);
-    decoder->close_sent = true;
-    *reason = "malformed frame header";
-    return WS_FAILED;
 }
 
 enum ws_result ws_decode(struct ws_decoder *decoder, const uint8_t *in, size_t len, uint8_t *out,
@@ -142,28 +139,25 @@ enum ws_result ws_decode(struct ws_decoder *decoder, const uint8_t *in, size_t l
     decoder->out_cap = len;
     int code = wslay_event_recv(decoder->wslay);
     *out_len = decoder->out_len;
-    if (code == WSLAY_ERR_CALLBACK_FAILURE)
-        return refuse_header(decoder, reason);
+    if (code == WSLAY_ERR_CALLBACK_FAILURE) {
+        decoder->header_is_bad = true;
+        *reason = "malformed frame header";
+        return WS_FAILED;
+    }
     if (code != 0 || decoder->overflow) {
         *reason = "out of memory";
         return WS_FAILED;
     }
-    if (decoder->reason != NULL) {
-        *reason = decoder->reason;
-        ws_decoder_close(decoder, decoder->status);
+    *reason = decoder->reason;
+    if (decoder->reason != NULL)
         return WS_FAILED;
-    }
-    /* wslay stops reading when it has queued a close frame: the answer to the peer's, or its own refusal. */
-    bool closing = !wslay_event_get_read_enabled(decoder->wslay);
-    decoder->drop = silent && !closing;
-    wslay_event_send(decoder->wslay);
-    if (!closing)
+    if (wslay_event_get_read_enabled(decoder->wslay)) {
+        decoder->drop = silent;
+        wslay_event_send(decoder->wslay);
         return WS_OPEN;
-    decoder->close_sent = true;
-    if (wslay_event_get_close_received(decoder->wslay))
-        return WS_CLOSED;
+    }
     *reason = "frame against the protocol";
-    return WS_FAILED;
+    return wslay_event_get_close_received(decoder->wslay) ? WS_CLOSED : WS_FAILED;
 }
 
 size_t ws_header(uint64_t payload_len, uint8_t out[WS_HEADER_BYTES_MAX])

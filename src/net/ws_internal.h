@@ -25,8 +25,8 @@ size_t ws_refuse_text(const struct ws_request *request, char out[WS_ANSWER_BYTES
 
 /* ---- Frames ---------------------------------------------------------------------------------------------- */
 
-/* Reads a client's frames and gathers the payload of binary ones. Control frames are answered: the answers go out
- * through `send`, whole frames only. */
+/* Reads a client's frames and gathers the payload of binary ones. Pings are answered through `send`. A close frame
+ * is answered by ws_decoder_close(), so that the caller can answer the data before it. */
 struct ws_decoder;
 
 typedef void ws_send_fn(void *arg, const uint8_t *data, size_t len);
@@ -36,8 +36,8 @@ void ws_decoder_free(struct ws_decoder *decoder);
 
 enum ws_result {
     WS_OPEN,   /* goes on */
-    WS_CLOSED, /* the peer closed; the answer is sent */
-    WS_FAILED, /* the peer broke the protocol, *reason says how; the close frame is sent */
+    WS_CLOSED, /* the peer closed: answer with ws_decoder_close() */
+    WS_FAILED, /* the peer broke the protocol, *reason says how: ws_decoder_close() */
 };
 
 /* Decodes `len` bytes at `in`. The payload goes to `out`, which has room for as many and may be `in` itself.
@@ -45,7 +45,8 @@ enum ws_result {
 enum ws_result ws_decode(struct ws_decoder *decoder, const uint8_t *in, size_t len, uint8_t *out,
                          size_t *out_len, bool silent, const char **reason);
 
-/* Sends a close frame with this status, unless one was sent. */
+/* Sends a close frame, unless one was sent: the answer to the peer's, or the refusal of what it did, or this
+ * status. */
 void ws_decoder_close(struct ws_decoder *decoder, uint16_t status);
 
 /* The header of an unmasked binary frame: at most WS_HEADER_BYTES_MAX. Returns its length. */

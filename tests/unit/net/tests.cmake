@@ -1,1 +1,1 @@
-varve_test(net channel proxy_header ws_request)
+varve_test(net channel proxy_header ws_request websocket)
