@@ -9,8 +9,11 @@
  *     if (!config_finish(config, err)) …
  *
  * Precedence: --set over environment (VARVE_LISTENERS__TCP__DEFAULT__BIND is listeners.tcp.default.bind) over file
- * over default. Lists are replaced whole; --set and environment values are parsed as YAML, so
- * `--set 'a.b=[1, 2]'` works. Thread: one at a time. */
+ * over default. Mappings are merged key by key, lists are replaced whole. A --set or environment value that opens
+ * with [ { " or ' is YAML, so `--set 'a.b=[1, 2]'` works; any other is taken as it is, so a password with # or :
+ * needs no quotes. Empty, ~ and null are no value, here and in the file: the default counts. Every variable that
+ * begins with VARVE_ is an option, but for VARVE_API_KEY, VARVE_URL and those that a secret names as env:NAME.
+ * Thread: one at a time. */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
@@ -20,14 +23,15 @@
 struct config;
 struct config_node;
 
-/* path NULL: no file. sets: "key=value" texts. environment: like environ, or NULL. Returns owned; strings that the
- * getters return live as long as it. Limits: 1 MiB a file, depth 32; no YAML anchors or tags.
+/* path NULL: no file. sets: "key=value" texts. environment: like environ, or NULL; borrowed until config_free().
+ * Returns owned; strings that the getters return live as long as it. Limits: 1 MiB a file, depth 32, 100,000
+ * values; no YAML anchors, aliases or tags, no key twice.
  * Errors: ERR_NOT_FOUND, ERR_INVALID with file:line. */
 struct config *config_load(const char *path, const char *const *sets, size_t set_count, char *const *environment,
                            struct error *err);
 /* The same from text, under the name `name` in messages: for tests and fuzzing. */
 struct config *config_parse(struct str text, const char *name, struct error *err);
-void config_free(struct config *config);
+void config_free(struct config *config); /* takes; NULL is fine */
 
 /* Reports the first bad value, or the first key never asked for ("unknown key", with the nearest known name).
  * Errors: ERR_INVALID: "varve.yaml:12: listeners.tcp.default.bnd: unknown key", hint "did you mean bind?". */
@@ -42,10 +46,11 @@ const struct config_node *config_root(const struct config *config);
 /* The mapping under key; a missing one gives an empty section that answers every question with its default.
  * Never NULL. */
 const struct config_node *config_section(struct config *config, const struct config_node *at, const char *key);
-bool config_present(const struct config_node *section); /* whether it is written anywhere */
+bool config_present(const struct config_node *section); /* whether it is written anywhere, even if empty */
 
 /* The entries of a mapping in their order (name is the key), or the items of a list (name is NULL). A scalar item
- * is read with an empty key. Returns how many; entry i is given by config_entry. */
+ * is read with an empty key. Returns how many; entry i is given by config_entry. A reader that wants a list hands
+ * over NULL for name: entries that have names are then a complaint. */
 size_t config_count(struct config *config, const struct config_node *section);
 const struct config_node *config_entry(struct config *config, const struct config_node *section, size_t index,
                                        const char **name);
@@ -53,7 +58,8 @@ const struct config_node *config_entry(struct config *config, const struct confi
 /* Values. `doc` says in a few words what the key is for: it is what docs and `--help` show. */
 const char *config_text(struct config *config, const struct config_node *at, const char *key, const char *fallback,
                         const char *doc);
-/* As config_text; `file:///path` gives the file's first line, `env:NAME` the variable. Not shown in messages. */
+/* As config_text, or NULL; `file:///path` gives the file's first line, `env:NAME` the variable. Not shown in
+ * messages, and wiped by config_free(). */
 const char *config_secret(struct config *config, const struct config_node *at, const char *key, const char *doc);
 int64_t config_int(struct config *config, const struct config_node *at, const char *key, int64_t fallback,
                    int64_t min, int64_t max, const char *doc);

@@ -114,6 +114,8 @@ static void hint_at_known(const struct config *config, const struct config_node 
     }
     if (strchr(unknown->key, '.') != NULL)
         error_hint(err, "write keys nested: every part between dots is a level of its own");
+    else if (str_starts(str_of(unknown->origin), STR("VARVE_")))
+        error_hint(err, "every variable that begins with VARVE_ is an option");
 }
 
 bool config_finish(struct config *config, struct error *err)

@@ -35,15 +35,15 @@ static size_t line_at(struct str text, size_t offset)
 static bool refuse_syntax(struct parse *parse, const struct config_node *within)
 {
     const yaml_parser_t *parser = &parse->parser;
+    const char *problem = parser->problem != NULL ? parser->problem : "out of memory";
     struct config_node place = {.present = true, .origin = within->origin};
     if (parser->error == YAML_READER_ERROR)
         place.line = (unsigned)line_at(parse->text, parser->problem_offset) + 1;
     else
         place.line = (unsigned)parser->problem_mark.line + 1;
     if (!parse->lines)
-        place.line = 0;
-    const char *problem = parser->problem != NULL ? parser->problem : "out of memory";
-    if (parser->context != NULL && parse->lines)
+        node_refuse(within, parse->err, "not YAML: %s", problem);
+    else if (parser->context != NULL)
         node_refuse(&place, parse->err, "not YAML: %s (%s from line %zu)", problem, parser->context,
                     parser->context_mark.line + 1);
     else

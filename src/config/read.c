@@ -244,9 +244,10 @@ int config_choice(struct config *config, const struct config_node *at, const cha
             return i;
         nearest_offer(&nearest, choices[i]);
     }
-    complain_about(config, at, key, list_choices(choices, " or ", list, sizeof list), text, doc);
-    if (nearest.best != NULL && !config->complained)
-        error_hint(&config->complaint, "did you mean %s?", nearest.best);
+    char hint[96];
+    snprintf(hint, sizeof hint, "did you mean %s?", nearest.best != NULL ? nearest.best : "");
+    complain_about(config, at, key, list_choices(choices, " or ", list, sizeof list), text,
+                   nearest.best != NULL ? hint : doc);
     return fallback;
 }
 

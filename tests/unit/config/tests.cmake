@@ -1,1 +1,1 @@
-varve_test(config parse)
+varve_test(config parse override read nearest)
