@@ -13,7 +13,7 @@ struct arena {
     size_t used_bytes; /* handed out since the last reset */
 };
 
-void *arena_alloc(struct arena *arena, size_t bytes);  /* 16-byte aligned, uninitialised; borrows from arena */
+void *arena_alloc(struct arena *arena, size_t bytes); /* 16-byte aligned, uninitialised; borrows from arena */
 void *arena_zalloc(struct arena *arena, size_t bytes);
 char *arena_strdup(struct arena *arena, struct str text); /* NUL-terminated */
 struct str arena_str(struct arena *arena, struct str text);

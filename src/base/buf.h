@@ -29,10 +29,13 @@ static inline struct str buf_str(const struct buf *buf)
 /* A JSON string with quotes: control characters, quote and backslash escaped, bytes that are not UTF-8 as U+FFFD. */
 void buf_append_json(struct buf *buf, struct str text);
 
-/* The whole file, at most max_bytes. Errors: as open/read; ERR_TOO_LARGE. */
+/* Appends the whole file, at most max_bytes; on failure the buffer is as before.
+ * Errors: as open/read; ERR_TOO_LARGE. */
 bool buf_read_file(struct buf *buf, const char *path, size_t max_bytes, struct error *err);
 
-/* Replaces `path` atomically: a temporary file beside it, fsync, rename, fsync of the directory. */
+/* Replaces `path` atomically: a temporary file beside it, fsync, rename, fsync of the directory.
+ * mode is set whatever the umask is. Errors: as open/write/rename; a failure up to the rename leaves the former
+ * file as it is. */
 bool buf_write_file(const struct buf *buf, const char *path, unsigned mode, struct error *err);
 
 #endif

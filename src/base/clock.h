@@ -17,7 +17,7 @@ void clock_fake_stop(void);
 #define CLOCK_TEXT_BYTES 32
 void clock_format(int64_t wall_ms, char *out);
 
-/* RFC 3339 with any offset, or a bare number of milliseconds. Errors: ERR_INVALID. */
+/* RFC 3339 with any offset, or a bare number of milliseconds; finer fractions are cut. Errors: ERR_INVALID. */
 bool clock_parse(struct str text, int64_t *wall_ms, struct error *err);
 
 #endif

@@ -9,24 +9,24 @@
 #include <stdbool.h>
 
 /* One row a code: its name in logs and answers. */
-#define ERROR_CODES(X)                                                                                       \
-    X(ERR_NONE, "none")                                                                                      \
-    X(ERR_INVALID, "invalid")         /* input that can never be right */                                    \
-    X(ERR_NOT_FOUND, "not_found")     /* no such thing */                                                    \
-    X(ERR_EXISTS, "exists")           /* the name is taken */                                                \
-    X(ERR_BUSY, "busy")               /* a bounded queue is full: try again */                               \
-    X(ERR_LIMIT, "limit")             /* a configured limit */                                               \
-    X(ERR_TOO_LARGE, "too_large")     /* over a size limit */                                                \
-    X(ERR_DENIED, "denied")           /* who asks may not */                                                 \
-    X(ERR_PROTOCOL, "protocol")       /* the peer broke its protocol */                                      \
-    X(ERR_CORRUPT, "corrupt")         /* stored bytes that do not check */                                   \
-    X(ERR_IO, "io")                   /* the system or a device failed */                                    \
-    X(ERR_NO_SPACE, "no_space")       /* disk full */                                                        \
-    X(ERR_READ_ONLY, "read_only")     /* writing is refused until something is repaired */                   \
-    X(ERR_NO_MEMORY, "no_memory")     /* an allocation failed */                                             \
-    X(ERR_TIMEOUT, "timeout")         /* no answer in time */                                                \
-    X(ERR_CLOSED, "closed")           /* the other side or the owner has closed it */                        \
-    X(ERR_UNSUPPORTED, "unsupported") /* known, not offered here */                                          \
+#define ERROR_CODES(X)                                                                     \
+    X(ERR_NONE, "none")                                                                    \
+    X(ERR_INVALID, "invalid")         /* input that can never be right */                  \
+    X(ERR_NOT_FOUND, "not_found")     /* no such thing */                                  \
+    X(ERR_EXISTS, "exists")           /* the name is taken */                              \
+    X(ERR_BUSY, "busy")               /* a bounded queue is full: try again */             \
+    X(ERR_LIMIT, "limit")             /* a configured limit */                             \
+    X(ERR_TOO_LARGE, "too_large")     /* over a size limit */                              \
+    X(ERR_DENIED, "denied")           /* who asks may not */                               \
+    X(ERR_PROTOCOL, "protocol")       /* the peer broke its protocol */                    \
+    X(ERR_CORRUPT, "corrupt")         /* stored bytes that do not check */                 \
+    X(ERR_IO, "io")                   /* the system or a device failed */                  \
+    X(ERR_NO_SPACE, "no_space")       /* disk full */                                      \
+    X(ERR_READ_ONLY, "read_only")     /* writing is refused until something is repaired */ \
+    X(ERR_NO_MEMORY, "no_memory")     /* an allocation failed */                           \
+    X(ERR_TIMEOUT, "timeout")         /* no answer in time */                              \
+    X(ERR_CLOSED, "closed")           /* the other side or the owner has closed it */      \
+    X(ERR_UNSUPPORTED, "unsupported") /* known, not offered here */                        \
     X(ERR_INTERNAL, "internal")       /* our own mistake */
 
 enum error_code {

@@ -10,12 +10,12 @@ struct list {
     struct list *prev;
 };
 
-#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* for (struct list *it = head.next; it != &head; it = it->next), safe against removal of `it` with LIST_EACH_SAFE. */
 #define LIST_EACH(it, head) for (struct list *it = (head)->next; it != (head); it = it->next)
-#define LIST_EACH_SAFE(it, head)                                                                             \
-    for (struct list *it = (head)->next, *it##_next = it->next; it != (head);                                \
+#define LIST_EACH_SAFE(it, head)                                              \
+    for (struct list *it = (head)->next, *it##_next = it->next; it != (head); \
          it = it##_next, it##_next = it->next)
 
 static inline void list_init(struct list *head)

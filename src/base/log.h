@@ -3,7 +3,8 @@
  *
  *     LOG_INFO("client connected", LOG_STR("client_id", id), LOG_INT("port", port));
  *
- * Thread: any; a line is written with one write(2). */
+ * A value is cut after 1024 bytes; a line holds 8192, a field that does not fit is left out and truncated=true ends
+ * the line. A line that the descriptor does not take is dropped. Thread: any; a line is written with one write(2). */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -24,17 +25,18 @@ struct log_field {
     } value;
 };
 
-#define LOG_TEXT(k, v)  ((struct log_field){LOG_FIELD_STR, (k), {.text = str_of(v)}})   /* const char * */
-#define LOG_STR(k, v)   ((struct log_field){LOG_FIELD_STR, (k), {.text = (v)}})         /* struct str */
+#define LOG_TEXT(k, v)  ((struct log_field){LOG_FIELD_STR, (k), {.text = str_of(v)}}) /* const char * */
+#define LOG_STR(k, v)   ((struct log_field){LOG_FIELD_STR, (k), {.text = (v)}})       /* struct str */
 #define LOG_INT(k, v)   ((struct log_field){LOG_FIELD_INT, (k), {.integer = (v)}})
 #define LOG_UINT(k, v)  ((struct log_field){LOG_FIELD_UINT, (k), {.natural = (v)}})
-#define LOG_ERROR_OF(e) ((struct log_field){LOG_FIELD_ERROR, "error", {.error = (e)}})  /* text and hint */
+/* Gives error, error_code and, if there is one, hint. */
+#define LOG_ERROR_OF(e) ((struct log_field){LOG_FIELD_ERROR, "error", {.error = (e)}})
 #define LOG_END         ((struct log_field){LOG_FIELD_END, NULL, {.integer = 0}})
 
-#define LOG_AT(level, ...)                                                                                   \
-    do {                                                                                                     \
-        if (log_enabled(level))                                                                              \
-            log_write(level, __VA_ARGS__, LOG_END);                                                          \
+#define LOG_AT(level, ...)                          \
+    do {                                            \
+        if (log_enabled(level))                     \
+            log_write(level, __VA_ARGS__, LOG_END); \
     } while (0)
 #define LOG_DEBUG(...)   LOG_AT(LOG_LEVEL_DEBUG, __VA_ARGS__)
 #define LOG_INFO(...)    LOG_AT(LOG_LEVEL_INFO, __VA_ARGS__)

@@ -54,8 +54,9 @@ static inline void *map_find(const struct map *map, uint64_t hash, map_equal_fn 
     return slot != NULL ? slot->item : NULL;
 }
 
-void map_insert(struct map *map, uint64_t hash, void *item);            /* the key is not in the map: caller's promise */
-void *map_remove(struct map *map, uint64_t hash, map_equal_fn *equal, const void *key); /* the item, or NULL */
+void map_insert(struct map *map, uint64_t hash, void *item); /* the key is not in the map: caller's promise */
+/* The item, or NULL. */
+void *map_remove(struct map *map, uint64_t hash, map_equal_fn *equal, const void *key);
 bool map_remove_item(struct map *map, uint64_t hash, const void *item); /* by identity */
 void map_clear(struct map *map); /* keeps the slots, to be filled again */
 void map_free(struct map *map);

@@ -8,14 +8,14 @@
 
 #include <stddef.h>
 
-void *mem_alloc(size_t bytes);                        /* uninitialised; returns owned */
-void *mem_zalloc(size_t bytes);                       /* zeroed; returns owned */
-void *mem_realloc(void *block, size_t bytes);         /* takes block, returns owned */
-void *mem_try_alloc(size_t bytes);                    /* returns owned, or NULL */
-void *mem_try_realloc(void *block, size_t bytes);     /* NULL on failure: block is still the caller's */
-char *mem_strdup(const char *text);                   /* returns owned */
-void *mem_dup(const void *data, size_t bytes);        /* returns owned */
-void mem_free(void *block);                           /* takes; NULL is fine */
+void *mem_alloc(size_t bytes);                    /* uninitialised; returns owned */
+void *mem_zalloc(size_t bytes);                   /* zeroed; returns owned */
+void *mem_realloc(void *block, size_t bytes);     /* takes block, returns owned */
+void *mem_try_alloc(size_t bytes);                /* returns owned, or NULL */
+void *mem_try_realloc(void *block, size_t bytes); /* NULL on failure: block is still the caller's */
+char *mem_strdup(const char *text);               /* returns owned */
+void *mem_dup(const void *data, size_t bytes);    /* returns owned */
+void mem_free(void *block);                       /* takes; NULL is fine */
 
 /* For secrets: overwrites with zeros, to be called before freeing; the compiler does not drop it. Frees nothing. */
 void mem_wipe(void *block, size_t bytes);

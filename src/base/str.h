@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 
-#include <stdint.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct str {
@@ -37,14 +37,15 @@ static inline bool str_is(struct str a, const char *text)
     return str_equal(a, str_of(text));
 }
 
-bool str_equal_nocase(struct str a, struct str b);  /* ASCII only */
+bool str_equal_nocase(struct str a, struct str b); /* ASCII only */
 bool str_starts(struct str text, struct str prefix);
 bool str_ends(struct str text, struct str suffix);
-int str_compare(struct str a, struct str b);        /* bytewise, shorter first: <0, 0, >0 */
-struct str str_trim(struct str text);               /* without white space at both ends */
+int str_compare(struct str a, struct str b); /* by bytes; a prefix comes before what it begins: <0, 0, >0 */
+struct str str_trim(struct str text);        /* without white space at both ends */
 
 /* Cuts the piece before `separator` off the front of *rest. False when *rest is exhausted; "a,,b" gives three
- * pieces, "" gives one empty piece. Start with *rest the whole text; the loop ends with rest->data == NULL. */
+ * pieces, "" gives one empty piece, STR_NONE none. Start with *rest the whole text; the loop ends with
+ * rest->data == NULL. */
 bool str_next(struct str *rest, char separator, struct str *piece);
 
 char *str_dup(struct str text); /* NUL-terminated copy; returns owned */
@@ -58,12 +59,14 @@ bool utf8_valid(const void *data, size_t len);
 /* Parsing of what users write. Errors: ERR_INVALID with the text and what was expected. */
 bool str_to_u64(struct str text, uint64_t *out, struct error *err);
 bool str_to_i64(struct str text, int64_t *out, struct error *err);
-bool str_to_bool(struct str text, bool *out, struct error *err);        /* true/false, on/off, yes/no */
-bool str_to_duration_ms(struct str text, int64_t *out, struct error *err); /* 250ms 10s 5m 2h 7d 1w; bare number: ms */
-bool str_to_bytes(struct str text, uint64_t *out, struct error *err); /* 512, 64KB, 32MiB: units are 1024-based */
+bool str_to_bool(struct str text, bool *out, struct error *err); /* true/false, on/off, yes/no */
+/* 250ms 10s 5m 2h 7d 1w 1h30m; a bare number: milliseconds */
+bool str_to_duration_ms(struct str text, int64_t *out, struct error *err);
+/* 512 64KB 32MiB 1G, up to P: units are 1024-based */
+bool str_to_bytes(struct str text, uint64_t *out, struct error *err);
 
-/* Base64 (RFC 4648; url: the alphabet with - and _, no padding). Decoding takes padded or unpadded input.
- * `out` has room for BASE64_BYTES(len) / len bytes. Return the length, or -1 for bad input. */
+/* Base64 (RFC 4648; url: the alphabet with - and _, no padding). Decoding takes padded or unpadded input,
+ * and refuses white space and stray bits at the end. `out` has room for BASE64_BYTES(len) / len bytes. Return the length, or -1 for bad input. */
 #define BASE64_BYTES(len) (((len) + 2) / 3 * 4 + 1)
 size_t base64_encode(const void *data, size_t len, char *out, bool url);
 int64_t base64_decode(struct str text, void *out, bool url);

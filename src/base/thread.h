@@ -19,7 +19,8 @@ struct worker_job {
     void (*run)(struct worker_job *job);
 };
 
-struct worker_pool *worker_pool_new(const char *name, unsigned threads, size_t queue_limit, struct error *err);
+struct worker_pool *worker_pool_new(const char *name, unsigned threads, size_t queue_limit,
+                                    struct error *err);
 
 /* Takes the job until run() is called on a worker. Never blocks.
  * Errors: ERR_BUSY (queue full), ERR_CLOSED (stopping). Thread: any. */
