@@ -121,6 +121,7 @@ struct worker {
     int64_t next_check_ns;
     int64_t now_ns;          /* read once a turn */
     int phase;               /* read once a turn */
+    bool recording;          /* latency counts in this phase */
     struct publisher *queue; /* those that may have room to send */
     struct publisher **queue_end;
     struct heap due;

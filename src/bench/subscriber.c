@@ -39,7 +39,7 @@ void subscriber_free(struct subscriber *subscriber)
 
 static void batch_record(struct worker *worker, struct batch *batch)
 {
-    if (worker->phase == PHASE_MEASURE && batch->same_sent > 0)
+    if (worker->recording && batch->same_sent > 0)
         histogram_record(&worker->latency, worker->now_ns - batch->last_sent_ns, batch->same_sent);
     batch->same_sent = 0;
 }

@@ -259,6 +259,7 @@ static void phase_update(struct worker *worker)
     if (worker->phase == PHASE_CONNECT)
         queue_all(worker);
     worker->phase = phase;
+    worker->recording = phase == PHASE_MEASURE || (phase == PHASE_DRAIN && worker->load->options->count > 0);
     atomic_store_explicit(&worker->seen_phase, phase, memory_order_release);
 }
 

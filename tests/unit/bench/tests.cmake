@@ -1,0 +1,1 @@
+varve_test(bench histogram track options proc relay load)
