@@ -100,6 +100,8 @@ static void test_client_speaks_the_example_of_rfc_7677(void **state)
     assert_true(scram_client_final(client, STR(SERVER_FIRST), &out, NULL));
     assert_text(&out, CLIENT_FINAL);
     assert_true(scram_client_verify(client, STR(SERVER_FINAL), NULL));
+    /* An exchange is verified once. */
+    assert_false(scram_client_verify(client, STR(SERVER_FINAL), NULL));
     scram_client_free(client);
     buf_free(&out);
 }
