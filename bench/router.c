@@ -5,8 +5,9 @@
  * Half the filters are exact (dev/<id>/cmd). Of the others, nine in ten are one device's own (fleet/+/dev<id>/#), one
  * in ten a site's, with about ten subscribers each (t/<site>/#); t/# has 20. Resolving is measured call by call, with
  * a cache that holds one route, so that each call misses; hitting, with 1,000 topics that stay cached. Then 100,000
- * subscribers come to one filter, and go. Set MALLOC to the name of the preloaded allocator to have it in the heading. */
+ * subscribers come to one filter, and go. */
 #include "broker/router.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/random.h"
@@ -15,21 +16,25 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define LOOKUPS 1000000
-#define HOT     1000
-#define T_ALL   20
+#define LOOKUPS ((size_t)1000000)
+#define HOT     ((size_t)1000)
+#define T_ALL   20U
 #define CROWD   100000
 
+/* The second number of /proc/self/statm: resident pages. 0 if the system does not tell. */
 static uint64_t resident_bytes(void)
 {
-    unsigned long size;
-    unsigned long resident = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (file == NULL || fscanf(file, "%lu %lu", &size, &resident) != 2)
-        perror("/proc/self/statm");
-    if (file != NULL)
-        fclose(file);
-    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    struct buf text = {0};
+    struct error err;
+    if (!buf_read_file(&text, "/proc/self/statm", 4096, &err)) {
+        fprintf(stderr, "%s\n", err.text);
+        return 0;
+    }
+    char *end;
+    strtoull(buf_cstr(&text), &end, 10);
+    uint64_t pages = strtoull(end, NULL, 10);
+    buf_free(&text);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static uint64_t now_ns(void)
@@ -183,7 +188,7 @@ int main(int argc, char **argv)
 {
     uint64_t subscriptions = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000;
     uint64_t each = argc > 2 ? strtoull(argv[2], NULL, 10) : 10;
-    if (each == 0 || subscriptions / each < 2 * T_ALL || subscriptions / each > UINT32_MAX) {
+    if (each == 0 || subscriptions / each < 2 * (uint64_t)T_ALL || subscriptions / each > UINT32_MAX) {
         fprintf(stderr, "usage: bench_router [subscriptions] [of each subscriber]\n");
         return 2;
     }
@@ -202,10 +207,8 @@ int main(int argc, char **argv)
     struct router_counts counts;
     router_counts(router, &counts);
     double loaded = (double)counts.subscriptions;
-    const char *allocator = getenv("MALLOC");
-    printf("%lu subscriptions (%lu filters), %lu of each subscriber, %s\n",
-           (unsigned long)counts.subscriptions, (unsigned long)counts.filters, (unsigned long)each,
-           allocator != NULL ? allocator : "the linked malloc");
+    printf("%lu subscriptions (%lu filters), %lu of each subscriber\n", (unsigned long)counts.subscriptions,
+           (unsigned long)counts.filters, (unsigned long)each);
     printf("%-22s %.1f resident, %.1f as the router counts\n", "bytes a subscription",
            (double)(after - before) / loaded, (double)counts.memory_bytes / loaded);
     printf("%-22s %.0f ns each, %.2f s in all\n", "load", (double)took / loaded, (double)took / 1e9);

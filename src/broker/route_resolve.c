@@ -42,9 +42,10 @@ static struct merge_target *append_target(struct route_scratch *scratch, struct 
 
 static struct merge_target *target_by_list(struct route_scratch *scratch, struct subscriber *subscriber)
 {
-    for (uint32_t i = 0; i < scratch->target_count; i++)
+    for (uint32_t i = 0; i < scratch->target_count; i++) {
         if (scratch->targets[i].subscriber == subscriber)
             return &scratch->targets[i];
+    }
     return append_target(scratch, subscriber);
 }
 
@@ -69,10 +70,11 @@ static void add_id(struct route_scratch *scratch, struct merge_target *target, u
         scratch->ids = mem_realloc(scratch->ids, scratch->id_cap * sizeof *scratch->ids);
     }
     scratch->ids[scratch->id_count++] = (struct merge_id){.id = id};
-    if (target->last_id != 0)
+    if (target->last_id != 0) {
         scratch->ids[target->last_id - 1].next = scratch->id_count;
-    else
+    } else {
         target->first_id = scratch->id_count;
+    }
     target->last_id = scratch->id_count;
     target->id_count++;
 }
@@ -122,10 +124,11 @@ static uint64_t merge_all(struct route_scratch *scratch, unsigned reactor)
         const struct subscription *list = router_entry_list(entry);
         uint32_t count = router_entry_count(entry);
         for (uint32_t k = 0; k < count; k++) {
-            if (list[k].reactor == reactor || list[k].reactor == SUBSCRIBER_ANY_REACTOR)
+            if (list[k].reactor == reactor || list[k].reactor == SUBSCRIBER_ANY_REACTOR) {
                 merge(scratch, &list[k], search);
-            else
+            } else {
                 remote |= UINT64_C(1) << list[k].reactor;
+            }
         }
     }
     return remote;
@@ -134,10 +137,11 @@ static uint64_t merge_all(struct route_scratch *scratch, unsigned reactor)
 static uint32_t count_groups(const struct router_matches *matches)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < matches->count; i++)
+    for (uint32_t i = 0; i < matches->count; i++) {
         for (struct share_group *group = router_entry_groups(matches->entries[i]); group != NULL;
              group = group->next)
             count++;
+    }
     return count;
 }
 
@@ -218,7 +222,7 @@ void route_scratch_free(struct route_scratch *scratch)
 
 static size_t scratch_bytes(const struct route_scratch *scratch)
 {
-    return scratch->matches.cap * sizeof *scratch->matches.entries +
+    return scratch->matches.cap * sizeof(struct filter_entry *) +
            scratch->target_cap * sizeof *scratch->targets + scratch->id_cap * sizeof *scratch->ids +
            scratch->bucket_cap * sizeof *scratch->buckets;
 }

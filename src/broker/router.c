@@ -156,10 +156,11 @@ static void drop_if_empty(struct router *router, struct filter_entry *entry)
     }
     if (!router_entry_is_empty(entry))
         return;
-    if (entry->item.kind == FILTER_WILDCARD)
+    if (entry->item.kind == FILTER_WILDCARD) {
         router_trie_remove(router, entry);
-    else
+    } else {
         router_exact_remove(router, entry);
+    }
 }
 
 static void remove_subscription(struct router *router, struct filter_entry *entry,

@@ -46,9 +46,10 @@ static void forget_subscribers(struct router *router, struct filter_entry *entry
 {
     struct subscription *list = router_entry_list(entry);
     uint32_t count = router_entry_count(entry);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         if (list[i].subscriber->filters != NULL)
             router_subscriber_forget(router, list[i].subscriber);
+    }
 }
 
 void router_entry_free(struct router *router, struct filter_entry *entry)
@@ -116,11 +117,12 @@ static void crowd_add(struct router *router, struct crowd *crowd, const struct s
     if (crowd->count == crowd->cap)
         crowd_resize(router, crowd, crowd->cap + crowd->cap / 2 + 2);
     crowd->list[crowd->count++] = *subscription;
-    if (crowd->index.count != 0)
+    if (crowd->index.count != 0) {
         index_add(router, crowd, crowd->count - 1);
-    else if (crowd->count > INDEX_ABOVE)
+    } else if (crowd->count > INDEX_ABOVE) {
         for (uint32_t i = 0; i < crowd->count; i++)
             index_add(router, crowd, i);
+    }
 }
 
 static void crowd_remove(struct router *router, struct crowd *crowd, uint32_t position)
@@ -174,19 +176,21 @@ struct subscription *router_entry_find(struct filter_entry *entry, const struct 
     }
     struct subscription *list = router_entry_list(entry);
     uint32_t count = router_entry_count(entry);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         if (list[i].subscriber == subscriber)
             return &list[i];
+    }
     return NULL;
 }
 
 void router_entry_add(struct router *router, struct filter_entry *entry,
                       const struct subscription *subscription)
 {
-    if (!entry->item.crowded && entry->one.subscriber == NULL)
+    if (!entry->item.crowded && entry->one.subscriber == NULL) {
         entry->one = *subscription;
-    else
+    } else {
         crowd_add(router, router_entry_crowd(router, entry), subscription);
+    }
 }
 
 void router_entry_remove(struct router *router, struct filter_entry *entry, struct subscription *subscription)

@@ -18,10 +18,11 @@ static uint32_t used(const struct subscriber *subscriber)
     uint32_t high = subscriber->filters_cap;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (subscriber->filters[middle] != NULL)
+        if (subscriber->filters[middle] != NULL) {
             low = middle + 1;
-        else
+        } else {
             high = middle;
+        }
     }
     return low;
 }
@@ -57,10 +58,11 @@ uint32_t router_subscriber_add(struct router *router, struct subscriber *subscri
 {
     uint32_t cap = subscriber->filters_cap;
     if (cap == 0 || subscriber->filters[cap - 1] != NULL) {
-        if (subscriber->subscription_count < cap - cap / 4)
+        if (subscriber->subscription_count < cap - cap / 4) {
             close_holes(subscriber);
-        else
+        } else {
             resize(router, subscriber, cap + cap / 2 + 1);
+        }
     }
     uint32_t position = used(subscriber);
     subscriber->filters[position] = entry;
@@ -72,9 +74,10 @@ void router_subscriber_remove(struct router *router, struct subscriber *subscrib
 {
     assert(position < subscriber->filters_cap && subscriber->subscription_count != 0);
     subscriber->filters[position] = &hole;
-    if (position + 1 == subscriber->filters_cap || subscriber->filters[position + 1] == NULL)
+    if (position + 1 == subscriber->filters_cap || subscriber->filters[position + 1] == NULL) {
         for (uint32_t end = position + 1; end != 0 && subscriber->filters[end - 1] == &hole; end--)
             subscriber->filters[end - 1] = NULL;
+    }
     uint32_t count = --subscriber->subscription_count;
     if (count == 0) {
         router_subscriber_forget(router, subscriber);

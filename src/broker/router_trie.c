@@ -322,10 +322,11 @@ static void match_node(const struct match *match, const struct filter_node *node
 
 static void match_item(const struct match *match, struct filter_item *item, size_t at)
 {
-    if (is_node(item))
+    if (is_node(item)) {
         match_node(match, node_of(item), at);
-    else if (topic_matches(router_entry_text(entry_of(item)), match->topic))
+    } else if (topic_matches(router_entry_text(entry_of(item)), match->topic)) {
         router_matches_add(match->matches, entry_of(item));
+    }
 }
 
 void router_trie_match(struct router *router, struct str topic, struct router_matches *matches)

@@ -77,10 +77,11 @@ void share_group_remove(struct router *router, struct share_group *group)
     map_remove_item(&router->groups, group->hash, group);
     if (group->next != NULL)
         group->next->prev = group->prev;
-    if (group->prev != NULL)
+    if (group->prev != NULL) {
         group->prev->next = group->next;
-    else
+    } else {
         filter->crowd->groups = group->next;
+    }
     router_entry_free(router, &group->members);
     router_entry_settle(router, filter);
 }
@@ -131,6 +132,7 @@ static bool will_do(const struct choice *choice, const struct subscription *memb
 /* The first from `start` on, around the list, who will do; NULL if nobody does. */
 static const struct subscription *first_from(const struct choice *choice, uint64_t start, enum want want)
 {
+    assert(choice->count != 0); /* a group goes with its last member */
     uint32_t begin = (uint32_t)(start % choice->count);
     for (uint32_t i = 0; i < choice->count; i++) {
         uint32_t at = begin + i < choice->count ? begin + i : begin + i - choice->count;
@@ -241,16 +243,19 @@ static bool pick_from(struct route_cache *cache, const struct share_group_ref *r
                                 .exclude_id = exclude_id};
         member = pick(cache, &choice, publisher_hash);
     }
-    if (member != NULL)
-        *out = (struct share_pick){.subscriber = member->subscriber,
-                                   .subscriber_id = member->subscriber->id,
-                                   .name_hash = member->subscriber->name_hash,
-                                   .group_id = ref->id,
-                                   .group_hash = ref->hash,
-                                   .reactor = member->reactor,
-                                   .qos = member->qos,
-                                   .retain_as_published = member->retain_as_published,
-                                   .id = member->id};
+    if (member != NULL) {
+        *out = (struct share_pick){
+            .subscriber = member->subscriber,
+            .subscriber_id = member->subscriber->id,
+            .name_hash = member->subscriber->name_hash,
+            .group_id = ref->id,
+            .group_hash = ref->hash,
+            /* Who has no reactor is at home on the caller's. */
+            .reactor = member->reactor != SUBSCRIBER_ANY_REACTOR ? member->reactor : (uint16_t)cache->reactor,
+            .qos = member->qos,
+            .retain_as_published = member->retain_as_published,
+            .id = member->id};
+    }
     router_read_unlock(router, cache->reactor);
     return member != NULL;
 }

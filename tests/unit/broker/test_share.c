@@ -119,9 +119,10 @@ static void test_who_is_excluded_is_not_picked(void **state)
     {
         struct fixture fixture;
         fixture_open(&fixture, strategy);
-        for (unsigned i = 0; i < 50; i++)
+        for (unsigned i = 0; i < 50; i++) {
             CHECK(pick_by(&fixture, fixture.cache, i * 7919, 1 + i % MEMBERS) != i % MEMBERS, "%s",
                   name_of(strategy));
+        }
         /* Somebody offline before the one online who has refused. */
         for (unsigned i = 1; i < MEMBERS; i++)
             set_online(&fixture, i, false);
@@ -156,6 +157,55 @@ static void test_a_group_that_has_gone_picks_nobody(void **state)
         subscribe(fixture.router, &fixture.members[0], "$share/g/a/+");
         CHECK(!route_share_pick(fixture.cache, route, 0, 0, 0, &unused), "%s", name_of(strategy));
         CHECK(pick(&fixture) == 0, "%s", name_of(strategy));
+        fixture_close(&fixture);
+    }
+}
+
+static void test_another_member_is_picked_again_on_another_reactor(void **state)
+{
+    (void)state;
+    EACH_STRATEGY(strategy)
+    {
+        struct fixture fixture;
+        struct share_pick former;
+        struct share_pick again;
+        fixture_open(&fixture, strategy);
+        assert_true(
+            route_share_pick(fixture.cache, route_cache_get(fixture.cache, STR("a/b")), 0, 0, 0, &former));
+        for (unsigned i = 0; i < 20; i++) {
+            CHECK(route_share_repick(fixture.remote, &former, i, &again), "%s", name_of(strategy));
+            CHECK(again.subscriber_id != former.subscriber_id, "%s", name_of(strategy));
+        }
+        for (unsigned i = 0; i < MEMBERS; i++) {
+            if (i + 1 != former.subscriber_id)
+                router_unsubscribe_all(fixture.router, &fixture.members[i]);
+        }
+        CHECK(!route_share_repick(fixture.remote, &former, 0, &again), "%s", name_of(strategy));
+        router_unsubscribe_all(fixture.router, former.subscriber);
+        CHECK(!route_share_repick(fixture.remote, &former, 0, &again), "%s", name_of(strategy));
+        fixture_close(&fixture);
+    }
+}
+
+static void test_a_member_of_any_reactor_is_at_home_on_the_callers(void **state)
+{
+    (void)state;
+    EACH_STRATEGY(strategy)
+    {
+        struct fixture fixture;
+        struct share_pick picked;
+        struct subscriber member = subscriber_of(99, SUBSCRIBER_ANY_REACTOR);
+        fixture_open(&fixture, strategy);
+        for (unsigned i = 0; i < MEMBERS; i++)
+            router_unsubscribe_all(fixture.router, &fixture.members[i]);
+        subscribe(fixture.router, &member, "$share/g/a/+");
+        assert_true(
+            route_share_pick(fixture.cache, route_cache_get(fixture.cache, STR("a/b")), 0, 0, 0, &picked));
+        CHECK(picked.subscriber == &member && picked.reactor == 0, "%s", name_of(strategy));
+        assert_true(
+            route_share_pick(fixture.remote, route_cache_get(fixture.remote, STR("a/b")), 0, 0, 0, &picked));
+        CHECK(picked.subscriber == &member && picked.reactor == 1, "%s", name_of(strategy));
+        router_unsubscribe_all(fixture.router, &member);
         fixture_close(&fixture);
     }
 }
@@ -341,6 +391,8 @@ RUN_TESTS(cmocka_unit_test(test_only_members_who_are_online_are_picked_while_the
           cmocka_unit_test(test_without_anyone_online_somebody_is_picked),
           cmocka_unit_test(test_who_is_excluded_is_not_picked),
           cmocka_unit_test(test_a_group_that_has_gone_picks_nobody),
+          cmocka_unit_test(test_another_member_is_picked_again_on_another_reactor),
+          cmocka_unit_test(test_a_member_of_any_reactor_is_at_home_on_the_callers),
           cmocka_unit_test(test_groups_are_told_apart_by_name_and_by_filter),
           cmocka_unit_test(test_round_robin_gives_everyone_online_the_same_share),
           cmocka_unit_test(test_random_reaches_everyone),
