@@ -1,7 +1,7 @@
 /* One line an event, built on the stack and written with one write(2): logging needs no memory and no lock.
  *
- * A value is cut after VALUE_BYTES with an ellipsis. A field that does not fit in the line any more is left out and
- * the line ends with truncated=true. Values are escaped as in JSON strings, so no value can begin a line of its
+ * A value is cut after VALUE_BYTES with an ellipsis. A field that does not fit in the line any more is left out
+ * and the line ends with truncated=true. Values are escaped as in JSON strings, so no value can begin a line of its
  * own or a field of its own: a text value stands bare only if it consists of harmless characters.
  *
  * A line that the file descriptor does not take (it is full and non-blocking, or broken) is dropped: a broker

@@ -3,8 +3,8 @@
  *
  *     LOG_INFO("client connected", LOG_STR("client_id", id), LOG_INT("port", port));
  *
- * A value is cut after 1024 bytes; a line holds 8192, a field that does not fit is left out and truncated=true ends
- * the line. A line that the descriptor does not take is dropped. Thread: any; a line is written with one write(2). */
+ * A value is cut after 1024 bytes; a line holds 8192, a field that does not fit is left out and truncated=true
+ * ends the line. A line that the descriptor does not take is dropped. Thread: any; a line is written with one write(2). */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

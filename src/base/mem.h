@@ -17,7 +17,8 @@ char *mem_strdup(const char *text);               /* returns owned */
 void *mem_dup(const void *data, size_t bytes);    /* returns owned */
 void mem_free(void *block);                       /* takes; NULL is fine */
 
-/* For secrets: overwrites with zeros, to be called before freeing; the compiler does not drop it. Frees nothing. */
+/* For secrets: overwrites with zeros, to be called before freeing; the compiler does not drop it. Frees
+ * nothing. */
 void mem_wipe(void *block, size_t bytes);
 
 /* Tests: the n-th mem_try_* call from here on fails (1 = the next); 0 switches it off. Process-wide. */

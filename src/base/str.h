@@ -66,7 +66,8 @@ bool str_to_duration_ms(struct str text, int64_t *out, struct error *err);
 bool str_to_bytes(struct str text, uint64_t *out, struct error *err);
 
 /* Base64 (RFC 4648; url: the alphabet with - and _, no padding). Decoding takes padded or unpadded input,
- * and refuses white space and stray bits at the end. `out` has room for BASE64_BYTES(len) / len bytes. Return the length, or -1 for bad input. */
+ * and refuses white space and stray bits at the end. `out` has room for BASE64_BYTES(len) / len bytes. Return the
+ * length, or -1 for bad input. */
 #define BASE64_BYTES(len) (((len) + 2) / 3 * 4 + 1)
 size_t base64_encode(const void *data, size_t len, char *out, bool url);
 int64_t base64_decode(struct str text, void *out, bool url);
