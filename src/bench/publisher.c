@@ -14,7 +14,7 @@
 
 #define COPY_STEP      32
 #define PACKET_IDS     65536
-#define STALL_NS       250000000 /* no progress for so long: what is in flight is lost */
+#define STALL_NS       INT64_C(1000000000) /* no progress for so long: what is in flight is lost */
 #define NS_PER_SECOND  UINT64_C(1000000000)
 #define FILLING        'v'
 #define PACKET_LEN_MAX (2 * 1024 * 1024)
@@ -242,8 +242,10 @@ bool publisher_pump(struct publisher *publisher, struct error *err)
     }
     if (!worker_send(worker, &publisher->link, worker->out, bytes, err))
         return false;
-    if (count < room && count == fits)
-        publisher_queue(publisher); /* the buffer was the bound: go on next turn */
+    bool more = count < room && count == fits; /* the buffer was the bound */
+    /* With several workers the next look finds no room and asks subscribers of other workers to wake this one. */
+    if (more || (count == room && worker->load->worker_count > 1))
+        publisher_queue(publisher);
     return true;
 }
 

@@ -188,10 +188,11 @@ bool catalog_revision(struct catalog *catalog, uint64_t *revision, struct error 
     struct db_query query = db_prepare(&catalog->reader, DB_REVISION,
                                        "SELECT value FROM meta WHERE key = 'revision'", "read the revision");
     enum db_step step = db_step(&query, err);
-    if (step == DB_ROW)
+    if (step == DB_ROW) {
         *revision = (uint64_t)db_int(&query, 0);
-    else if (step == DB_END)
+    } else if (step == DB_END) {
         error_set(err, ERR_CORRUPT, "%s: the revision is missing", catalog->path);
+    }
     db_finish(&query);
     pthread_mutex_unlock(&catalog->reader_lock);
     return step == DB_ROW;

@@ -66,10 +66,11 @@ static bool fail(struct db *db, int rc, const char *what, struct error *err)
     int errnum = code == ERR_IO && db->handle != NULL ? sqlite3_system_errno(db->handle) : 0;
     if (errnum == ENOSPC || errnum == EDQUOT)
         code = ERR_NO_SPACE;
-    if (errnum != 0)
+    if (errnum != 0) {
         error_errno(err, errnum, "%s: %s: %s", db->path, what, text);
-    else
+    } else {
         error_set(err, code, "%s: %s: %s", db->path, what, text);
+    }
     if (err != NULL)
         err->code = code;
     return error_hint(err, "%s", hint_of(code));
@@ -114,10 +115,11 @@ bool db_number(struct db *db, const char *sql, int64_t *out, struct error *err)
 {
     struct db_query query = db_prepare(db, DB_OTHER, sql, "read");
     enum db_step step = db_step(&query, err);
-    if (step == DB_ROW)
+    if (step == DB_ROW) {
         *out = db_int(&query, 0);
-    else if (step == DB_END)
+    } else if (step == DB_END) {
         error_set(err, ERR_CORRUPT, "%s: no answer to %s", db->path, sql);
+    }
     db_finish(&query);
     return step == DB_ROW;
 }
@@ -152,10 +154,11 @@ void db_bind_str(struct db_query *query, struct str text)
 
 void db_bind_text(struct db_query *query, const char *text)
 {
-    if (text != NULL)
+    if (text != NULL) {
         db_bind_str(query, str_of(text));
-    else
+    } else {
         query->bound++; /* a parameter that nothing is bound to is NULL */
+    }
 }
 
 void db_bind_blob(struct db_query *query, struct str bytes)
@@ -203,9 +206,9 @@ void db_finish(struct db_query *query)
 bool db_run(struct db_query *query, struct error *err)
 {
     enum db_step step;
-    do
+    do {
         step = db_step(query, err);
-    while (step == DB_ROW);
+    } while (step == DB_ROW);
     db_finish(query);
     return step == DB_END;
 }

@@ -58,10 +58,11 @@ static bool walk_values(struct catalog *catalog, const char *sql, int64_t now_ms
     bool more = true;
     while (more && (step = db_step(&query, err)) == DB_ROW) {
         int64_t expires_ms = db_int(&query, 2);
-        if (expires_ms > 0 && expires_ms <= now_ms)
+        if (expires_ms > 0 && expires_ms <= now_ms) {
             *expired = true;
-        else
+        } else {
             more = each(db_str(&query, 0), db_str(&query, 1), expires_ms, arg);
+        }
     }
     db_finish(&query);
     db_close(&db);
@@ -104,9 +105,10 @@ bool catalog_subscription_each(struct catalog *catalog,
                                        "load");
     enum db_step step;
     bool more = true;
-    while (more && (step = db_step(&query, err)) == DB_ROW)
+    while (more && (step = db_step(&query, err)) == DB_ROW) {
         more = each(db_str(&query, 0), db_str(&query, 1), (uint8_t)db_int(&query, 2),
                     (uint32_t)db_int(&query, 3), arg);
+    }
     db_finish(&query);
     db_close(&db);
     return !more || step == DB_END;

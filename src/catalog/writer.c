@@ -50,9 +50,10 @@ bool catalog_submit(struct catalog *catalog, struct catalog_write *write, struct
     pthread_mutex_unlock(&catalog->queue_lock);
     if (refused == ERR_CLOSED)
         return error_set(err, ERR_CLOSED, "the catalog is closing");
-    if (refused == ERR_BUSY)
+    if (refused == ERR_BUSY) {
         return error_set(err, ERR_BUSY, "the catalog's queue is full (%zu writes, %zu bytes)",
                          catalog->queue_writes_max, catalog->queue_bytes_max);
+    }
     return true;
 }
 

@@ -16,12 +16,13 @@ static bool load_file(struct config *config, const char *path, struct error *err
     struct buf text = {0};
     struct error why;
     bool ok = buf_read_file(&text, path, CONFIG_TEXT_BYTES_MAX, &why);
-    if (ok)
+    if (ok) {
         ok = parse_yaml(config, config->root, buf_str(&text), 0, true, err);
-    else if (why.code == ERR_TOO_LARGE)
+    } else if (why.code == ERR_TOO_LARGE) {
         error_set(err, ERR_INVALID, "%s: larger than %zu bytes", path, CONFIG_TEXT_BYTES_MAX);
-    else if (err != NULL)
+    } else if (err != NULL) {
         *err = why;
+    }
     if (text.data != NULL)
         mem_wipe(text.data, text.cap); /* it may hold secrets */
     buf_free(&text);
@@ -112,10 +113,11 @@ static void hint_at_known(const struct config *config, const struct config_node 
             return;
         }
     }
-    if (strchr(unknown->key, '.') != NULL)
+    if (strchr(unknown->key, '.') != NULL) {
         error_hint(err, "write keys nested: every part between dots is a level of its own");
-    else if (str_starts(str_of(unknown->origin), STR("VARVE_")))
+    } else if (str_starts(str_of(unknown->origin), STR("VARVE_"))) {
         error_hint(err, "every variable that begins with VARVE_ is an option");
+    }
 }
 
 bool config_finish(struct config *config, struct error *err)

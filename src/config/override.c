@@ -60,10 +60,11 @@ static bool merge(struct config *config, struct config_node *base, struct config
     for (struct config_node *child = over->first; child != NULL;) {
         struct config_node *next = child->next;
         struct config_node *known = node_find(base, str_of(child->key));
-        if (known == NULL)
+        if (known == NULL) {
             node_append(config, base, child);
-        else if (!merge(config, known, child, err))
+        } else if (!merge(config, known, child, err)) {
             return false;
+        }
         child = next;
     }
     return true;
@@ -98,9 +99,10 @@ static bool apply(struct config *config, const char *origin, struct str path, st
     unsigned depth = 0;
     for (struct str rest = path; str_next(&rest, '.', &piece); depth++) {
         if (piece.len == 0 || piece.len > CONFIG_KEY_BYTES_MAX || depth == CONFIG_DEPTH_MAX ||
-            ++config->node_count > CONFIG_NODES_MAX)
+            ++config->node_count > CONFIG_NODES_MAX) {
             return error_set(err, ERR_INVALID, "%s: not a key: '%.*s'", origin,
                              (int)(path.len < 80 ? path.len : 80), path.data);
+        }
         node->kind = NODE_MAPPING;
         struct config_node *child = node_new(config, node, arena_strdup(&config->arena, piece));
         child->origin = top->origin;

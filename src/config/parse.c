@@ -37,17 +37,19 @@ static bool refuse_syntax(struct parse *parse, const struct config_node *within)
     const yaml_parser_t *parser = &parse->parser;
     const char *problem = parser->problem != NULL ? parser->problem : "out of memory";
     struct config_node place = {.present = true, .origin = within->origin};
-    if (parser->error == YAML_READER_ERROR)
+    if (parser->error == YAML_READER_ERROR) {
         place.line = (unsigned)line_at(parse->text, parser->problem_offset) + 1;
-    else
+    } else {
         place.line = (unsigned)parser->problem_mark.line + 1;
-    if (!parse->lines)
+    }
+    if (!parse->lines) {
         node_refuse(within, parse->err, "not YAML: %s", problem);
-    else if (parser->context != NULL)
+    } else if (parser->context != NULL) {
         node_refuse(&place, parse->err, "not YAML: %s (%s from line %zu)", problem, parser->context,
                     parser->context_mark.line + 1);
-    else
+    } else {
         node_refuse(&place, parse->err, "not YAML: %s", problem);
+    }
     return error_hint(parse->err, "indent with spaces; put values with special characters in quotes");
 }
 
@@ -195,15 +197,18 @@ static bool parse_node(struct parse *parse, struct config_node *node, unsigned d
     }
 }
 
-/* Stream start, at most one document, stream end. */
+/* Stream start, at most one document (start, value, end), stream end. */
 static bool parse_stream(struct parse *parse, struct config_node *node, unsigned depth)
 {
-    if (!advance(parse, node) || !advance(parse, node))
+    if (!advance(parse, node))
+        return false;
+    if (!advance(parse, node))
         return false;
     if (parse->event.type == YAML_STREAM_END_EVENT)
         return true;
-    if (!advance(parse, node) || !parse_node(parse, node, depth) || !advance(parse, node) ||
-        !advance(parse, node))
+    if (!advance(parse, node) || !parse_node(parse, node, depth) || !advance(parse, node))
+        return false;
+    if (!advance(parse, node))
         return false;
     if (parse->event.type == YAML_STREAM_END_EVENT)
         return true;

@@ -36,10 +36,11 @@ static void ask(struct config *config, const struct config_node *at, const char 
     question->doc = arena_strdup(&config->arena, str_of(doc));
     question->next_here = node->questions;
     node->questions = question;
-    if (config->last_question == NULL)
+    if (config->last_question == NULL) {
         config->first_question = question;
-    else
+    } else {
         config->last_question->next = question;
+    }
     config->last_question = question;
 }
 
@@ -137,10 +138,11 @@ const struct config_node *config_entry(struct config *config, const struct confi
     own(section)->cursor = node;
     node->asked = true;
     node->entry = true;
-    if (name != NULL)
+    if (name != NULL) {
         *name = node->key;
-    else if (node->key != NULL)
+    } else if (node->key != NULL) {
         config_complain(config, section, "", "expected a list, not keys and values");
+    }
     return node;
 }
 
@@ -303,11 +305,12 @@ static const char *secret_of_file(struct config *config, const struct config_nod
         str_next(&rest, '\n', &line);
         if (str_ends(line, STR("\r")))
             line.len--;
-        if (line.len == 0 || memchr(line.data, '\0', line.len) != NULL)
+        if (line.len == 0 || memchr(line.data, '\0', line.len) != NULL) {
             config_complain(config, at, key, "the first line of %s is %s", path,
                             line.len == 0 ? "empty" : "not text");
-        else
+        } else {
             secret = arena_strdup(&config->arena, line);
+        }
     }
     if (text.data != NULL)
         mem_wipe(text.data, text.cap);
@@ -323,10 +326,11 @@ const char *config_secret(struct config *config, const struct config_node *at, c
     if (text == NULL)
         return NULL;
     const char *secret = text;
-    if (str_starts(str_of(text), STR("file://")))
+    if (str_starts(str_of(text), STR("file://"))) {
         secret = secret_of_file(config, at, key, text + strlen("file://"));
-    else if (str_starts(str_of(text), STR("env:")))
+    } else if (str_starts(str_of(text), STR("env:"))) {
         secret = secret_of_variable(config, at, key, text + strlen("env:"));
+    }
     if (secret != NULL)
         keep_secret(config, secret);
     return secret;

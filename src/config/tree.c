@@ -68,10 +68,11 @@ void node_append(struct config *config, struct config_node *parent, struct confi
     child->present = true;
     child->next = NULL;
     child->index = parent->count++;
-    if (parent->last == NULL)
+    if (parent->last == NULL) {
         parent->first = child;
-    else
+    } else {
         parent->last->next = child;
+    }
     parent->last = child;
 }
 
@@ -80,12 +81,13 @@ static void path_of(const struct config_node *node, bool pattern, struct buf *ou
     if (node->parent == NULL)
         return;
     path_of(node->parent, pattern, out); /* no deeper than CONFIG_DEPTH_MAX */
-    if (node->key == NULL && pattern)
+    if (node->key == NULL && pattern) {
         buf_append_str(out, STR("[]"));
-    else if (node->key == NULL)
+    } else if (node->key == NULL) {
         buf_printf(out, "[%zu]", node->index);
-    else
+    } else {
         buf_printf(out, "%s%s", out->len != 0 ? "." : "", node->entry && pattern ? "<name>" : node->key);
+    }
 }
 
 void node_path(const struct config_node *node, const char *key, bool pattern, struct buf *out)

@@ -89,10 +89,10 @@ bool topic_filter_parse(struct str text, struct topic_filter *out)
 
 bool topic_matches(struct str filter, struct str topic)
 {
-    const char *f = filter.data, *f_end = f + filter.len;
-    const char *t = topic.data, *t_end = t + topic.len;
     if (filter.len == 0 || topic.len == 0)
         return false;
+    const char *f = filter.data, *f_end = f + filter.len;
+    const char *t = topic.data, *t_end = t + topic.len;
     if (*t == '$' && (*f == '+' || *f == '#')) /* [MQTT-4.7.2-1] */
         return false;
 

@@ -1,0 +1,348 @@
+/* `varve serve`: the broker in the foreground.
+ *
+ * 1. Read the configuration, lock the data directory, open the catalog, start the broker, open the listeners.
+ * 2. Write DIR/run.json: everything is ready.
+ * 3. Wait for signals: SIGHUP reloads, SIGTERM and SIGINT stop.
+ *
+ * The main thread alone takes signals; all others are started with them blocked. */
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "cli/cli_internal.h"
+#include "cli/serve_config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STOP_TIMEOUT_MS 10000
+#define PATH_BYTES      4096
+#define SETS_MAX        256
+#define KEY_BYTES       8
+#define SECRET_BYTES    24
+
+extern char **environ;
+
+struct serve {
+    const char *config_path;
+    const char *dir;
+    const char *sets[SETS_MAX];
+    size_t set_count;
+    bool describe;
+    int lock_fd;
+    struct serve_config config;
+    struct catalog *catalog;
+    struct broker *broker;
+    struct listener **listeners; /* in the order of config.listeners */
+    size_t listener_count;       /* that are open */
+};
+
+static void print_help(void)
+{
+    puts("usage: varve serve [-c FILE] [--data DIR] [--set key=value]...\n\n"
+         "Runs the broker in the foreground. SIGTERM stops it cleanly; SIGHUP reloads certificates, authorization,\n"
+         "limits and the log level.\n\n"
+         "  -c, --config FILE     configuration (YAML); every key has a default\n"
+         "      --data DIR        data directory (default ./data); DIR/run.json tells pid and addresses\n"
+         "      --set key=value   overrides a key: --set listeners.tcp.default.bind=127.0.0.1:0\n"
+         "      --describe-config prints every key with its default, as Markdown\n"
+         "      --help\n\n"
+         "Environment variables override the file: VARVE_LOG__LEVEL=debug is log.level.\n\n"
+         "example: a broker on the local network, for users only\n"
+         "  varve user create alice\n"
+         "  varve serve --set listeners.tcp.default.bind=0.0.0.0:1883");
+}
+
+/* ---- The data directory ---------------------------------------------------------------------------------- */
+
+static const char *path_in(const struct serve *serve, const char *name, char out[PATH_BYTES])
+{
+    snprintf(out, PATH_BYTES, "%s/%s", serve->dir, name);
+    return out;
+}
+
+/* One broker a directory: the lock goes with the process, however it ends. */
+static bool lock_dir(struct serve *serve, struct error *err)
+{
+    char path[PATH_BYTES];
+    if (mkdir(serve->dir, 0700) != 0 && errno != EEXIST)
+        return error_errno(err, errno, "create data directory %s", serve->dir);
+    serve->lock_fd = open(path_in(serve, "varve.lock", path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (serve->lock_fd < 0)
+        return error_errno(err, errno, "open %s", path);
+    if (flock(serve->lock_fd, LOCK_EX | LOCK_NB) == 0) {
+        char pid[32];
+        int len = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+        if (ftruncate(serve->lock_fd, 0) != 0 || pwrite(serve->lock_fd, pid, (size_t)len, 0) != len)
+            return error_errno(err, errno, "write %s", path);
+        return true;
+    }
+    char pid[32] = "";
+    ssize_t len = pread(serve->lock_fd, pid, sizeof(pid) - 1, 0);
+    pid[len > 0 ? strcspn(pid, "\n") : 0] = '\0';
+    error_set(err, ERR_BUSY, "another broker (pid %s) uses the data directory %s", pid, serve->dir);
+    return error_hint(err, "stop it, or choose another directory with --data");
+}
+
+/* The key of the machine's own administrator, for the command line: made once. */
+static bool make_admin_key(const struct serve *serve, struct error *err)
+{
+    char path[PATH_BYTES];
+    if (access(path_in(serve, "admin.key", path), F_OK) == 0)
+        return true;
+    uint8_t key[KEY_BYTES], secret[SECRET_BYTES];
+    char key_text[2 * KEY_BYTES + 1], secret_text[2 * SECRET_BYTES + 1];
+    random_bytes(key, sizeof(key));
+    random_bytes(secret, sizeof(secret));
+    hex_encode(key, sizeof(key), key_text);
+    hex_encode(secret, sizeof(secret), secret_text);
+    struct buf line = {0};
+    buf_printf(&line, "%s:%s\n", key_text, secret_text);
+    bool ok = buf_write_file(&line, path, 0600, err);
+    mem_wipe(line.data, line.len);
+    buf_free(&line);
+    mem_wipe(secret, sizeof(secret));
+    mem_wipe(secret_text, sizeof(secret_text));
+    return ok;
+}
+
+static bool write_run_json(const struct serve *serve, struct error *err)
+{
+    char path[PATH_BYTES];
+    struct buf text = {0};
+    buf_printf(&text, "{\"pid\":%ld,\"listeners\":{", (long)getpid());
+    for (size_t i = 0; i < serve->listener_count; i++) {
+        buf_append_str(&text, i > 0 ? STR(",") : STR(""));
+        buf_append_json(&text, str_of(listener_name(serve->listeners[i])));
+        buf_append_byte(&text, ':');
+        buf_append_json(&text, str_of(listener_address(serve->listeners[i])));
+    }
+    buf_append_str(&text, STR("}}\n"));
+    bool ok = buf_write_file(&text, path_in(serve, "run.json", path), 0644, err);
+    buf_free(&text);
+    return ok;
+}
+
+/* ---- Start ----------------------------------------------------------------------------------------------- */
+
+static bool open_listeners(struct serve *serve, struct error *err)
+{
+    serve->listeners = mem_zalloc((serve->config.listener_count + 1) * sizeof(*serve->listeners));
+    for (size_t i = 0; i < serve->config.listener_count; i++) {
+        struct listener *listener = broker_listen(serve->broker, &serve->config.listeners[i].options, err);
+        if (listener == NULL)
+            return false;
+        serve->listeners[serve->listener_count++] = listener;
+    }
+    if (serve->listener_count > 0)
+        return true;
+    error_set(err, ERR_INVALID, "no listener is enabled");
+    return error_hint(err, "set listeners.tcp.default.enabled: true");
+}
+
+/* As many connections as the system lets this process have. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        LOG_WARNING("limit of open files not raised", LOG_UINT("limit", limit.rlim_cur));
+}
+
+static void apply_log(const struct serve_config *config)
+{
+    log_set_level(config->log_level);
+    log_set_format(config->log_format);
+}
+
+static bool load_config(const struct serve *serve, struct serve_config *out, struct error *err)
+{
+    return serve_config_load(out, serve->config_path, serve->sets, serve->set_count, environ, err);
+}
+
+static bool start(struct serve *serve, struct error *err)
+{
+    if (!load_config(serve, &serve->config, err))
+        return false;
+    apply_log(&serve->config);
+    raise_file_limit();
+    if (!lock_dir(serve, err) || !make_admin_key(serve, err))
+        return false;
+    serve->catalog = catalog_open(serve->dir, err);
+    if (serve->catalog == NULL)
+        return false;
+    const struct broker_options options = {
+        .reactors = serve->config.reactors,
+        .catalog = serve->catalog,
+        .settings = serve->config.settings,
+    };
+    serve->config.settings = NULL; /* the broker's, whether it starts or not */
+    serve->broker = broker_start(&options, err);
+    return serve->broker != NULL && open_listeners(serve, err) && write_run_json(serve, err);
+}
+
+static void announce(const struct serve *serve)
+{
+    printf("Varve " VARVE_VERSION " is ready.\n");
+    for (size_t i = 0; i < serve->listener_count; i++)
+        printf("  %-12s %s\n", listener_name(serve->listeners[i]), listener_address(serve->listeners[i]));
+    printf("  %-12s %s\n", "data", serve->dir);
+    fflush(stdout);
+    LOG_INFO("broker started", LOG_INT("pid", getpid()), LOG_TEXT("data", serve->dir),
+             LOG_TEXT("version", VARVE_VERSION));
+}
+
+/* ---- Run ------------------------------------------------------------------------------------------------- */
+
+static struct listener *find_listener(const struct serve *serve, const char *name)
+{
+    for (size_t i = 0; i < serve->listener_count; i++) {
+        if (strcmp(listener_name(serve->listeners[i]), name) == 0)
+            return serve->listeners[i];
+    }
+    return NULL;
+}
+
+/* Each listener for itself: a certificate that cannot be read leaves that listener with its old one. */
+static void reload_listeners(const struct serve *serve, const struct serve_config *fresh)
+{
+    for (size_t i = 0; i < fresh->listener_count; i++) {
+        const struct serve_listener *wanted = &fresh->listeners[i];
+        struct listener *listener = find_listener(serve, wanted->name);
+        struct error err;
+        if (listener == NULL) {
+            LOG_WARNING("listener not opened by a reload: restart for it", LOG_TEXT("listener", wanted->name));
+            continue;
+        }
+        listener_set_limits(listener, wanted->options.net.max_connections,
+                            wanted->options.net.connections_per_second);
+        if (wanted->options.net.tls != NULL && !listener_reload_tls(listener, wanted->options.net.tls, &err))
+            LOG_ERROR("certificate not reloaded", LOG_TEXT("listener", wanted->name), LOG_ERROR_OF(&err));
+    }
+}
+
+static void reload(struct serve *serve)
+{
+    struct serve_config fresh;
+    struct error err;
+    if (!load_config(serve, &fresh, &err)) {
+        LOG_ERROR("configuration not reloaded", LOG_ERROR_OF(&err));
+        return;
+    }
+    apply_log(&fresh);
+    reload_listeners(serve, &fresh);
+    struct settings *settings = fresh.settings;
+    fresh.settings = NULL;
+    if (broker_reload(serve->broker, settings, &err))
+        LOG_INFO("configuration reloaded");
+    else
+        LOG_ERROR("configuration not reloaded", LOG_ERROR_OF(&err));
+    serve_config_free(&fresh);
+}
+
+static void wait_for_stop(struct serve *serve, const sigset_t *signals)
+{
+    for (;;) {
+        int signal_number = sigwaitinfo(signals, NULL);
+        if (signal_number == SIGHUP)
+            reload(serve);
+        else if (signal_number == SIGTERM || signal_number == SIGINT)
+            return;
+    }
+}
+
+static void stop(struct serve *serve)
+{
+    char path[PATH_BYTES];
+    if (serve->broker != NULL) {
+        int64_t begin_ms = clock_mono_ms();
+        broker_stop(serve->broker, STOP_TIMEOUT_MS);
+        broker_free(serve->broker);
+        LOG_INFO("broker stopped", LOG_INT("took_ms", clock_mono_ms() - begin_ms));
+    }
+    catalog_close(serve->catalog);
+    if (serve->listener_count > 0)
+        unlink(path_in(serve, "run.json", path));
+    mem_free(serve->listeners);
+    serve_config_free(&serve->config);
+    if (serve->lock_fd >= 0)
+        close(serve->lock_fd);
+}
+
+/* ---- Command line ---------------------------------------------------------------------------------------- */
+
+/* -1: go on; else the exit code. */
+static int parse_options(struct serve *serve, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'}, {"data", required_argument, NULL, 'd'},
+        {"set", required_argument, NULL, 's'},    {"describe-config", no_argument, NULL, 'D'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+    };
+    optind = 1;
+    for (int option; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
+        switch (option) {
+        case 'c': serve->config_path = optarg; break;
+        case 'd': serve->dir = optarg; break;
+        case 'D': serve->describe = true; break;
+        case 'h': print_help(); return EXIT_DONE;
+        case 's':
+            if (serve->set_count == SETS_MAX)
+                return cli_usage("serve", "at most %d --set", SETS_MAX);
+            serve->sets[serve->set_count++] = optarg;
+            break;
+        default: return cli_usage("serve", "bad option");
+        }
+    }
+    if (optind < argc)
+        return cli_usage("serve", "\"%s\" is not an option", argv[optind]);
+    return -1;
+}
+
+static int describe_config(struct serve *serve)
+{
+    struct error err;
+    struct buf text = {0};
+    if (!load_config(serve, &serve->config, &err))
+        return cli_fail("serve", &err);
+    config_describe(serve->config.config, &text);
+    fwrite(text.data, 1, text.len, stdout);
+    buf_free(&text);
+    serve_config_free(&serve->config);
+    return EXIT_DONE;
+}
+
+int serve_main(int argc, char **argv)
+{
+    struct serve serve = {.dir = CLI_DATA_DEFAULT, .lock_fd = -1};
+    int code = parse_options(&serve, argc, argv);
+    if (code >= 0)
+        return code;
+    if (serve.describe)
+        return describe_config(&serve);
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    struct error err;
+    bool started = start(&serve, &err);
+    if (started) {
+        announce(&serve);
+        wait_for_stop(&serve, &signals);
+    }
+    stop(&serve);
+    return started ? EXIT_DONE : cli_fail("serve", &err);
+}
