@@ -192,6 +192,8 @@ struct connection {
     bool anonymous : 1;
     bool stalled : 1;
     bool rate_paused : 1;
+    bool output_full : 1;    /* does not read what it is sent: not read from either */
+    bool refusal_logged : 1; /* the first is worth a line, the others are not */
     bool enhanced : 1;       /* let in by SCRAM: may re-authenticate */
     uint16_t held_count;     /* in the list of held_first */
 };
@@ -359,6 +361,7 @@ bool persist_retained(struct shard *shard, struct message *message, bool remove,
 bool persist_subscription(struct shard *shard, struct str client_id, struct str filter,
                           const struct subscribe_options *options, bool remove, struct ack_ticket *ticket,
                           struct error *err);
+void persist_barrier(struct shard *shard, struct ack_ticket *ticket); /* everything before it is on disk */
 void persist_session(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms, bool remove);
 
 /* sys_topics.c */

@@ -60,7 +60,7 @@ static uint8_t check_connect(const struct shard *shard, const struct mqtt_connec
         return MQTT_QOS_NOT_SUPPORTED; /* [MQTT-3.2.2-12] */
     if (connect->will.retain && !mqtt->retain_available)
         return MQTT_RETAIN_NOT_SUPPORTED; /* [MQTT-3.2.2-13] */
-    if (!topic_levels_valid(connect->will.topic)) {
+    if (topic_level_count(connect->will.topic) > mqtt->max_topic_levels) {
         *text = "will topic with too many levels";
         return MQTT_BAD_TOPIC_NAME;
     }

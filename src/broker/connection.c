@@ -82,12 +82,14 @@ void connection_fail(struct connection *connection, uint8_t reason, const char *
 
 void connection_log_refusal(struct connection *connection, const char *event, struct str topic, const char *why)
 {
-    if (!log_enabled(LOG_LEVEL_INFO))
+    enum log_level level = connection->refusal_logged ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+    connection->refusal_logged = true;
+    if (!log_enabled(level))
         return;
     char peer[CHANNEL_PEER_BYTES];
     channel_peer_text(&connection->channel, peer);
     struct str id = connection->session != NULL ? session_client_id(connection->session) : STR("");
-    LOG_INFO(event, LOG_STR("client_id", id), LOG_TEXT("peer", peer), LOG_STR("topic", topic),
+    LOG_AT(level, event, LOG_STR("client_id", id), LOG_TEXT("peer", peer), LOG_STR("topic", topic),
              LOG_TEXT("reason", why));
 }
 
@@ -213,7 +215,19 @@ static void handle_packet(struct connection *connection, const struct mqtt_frame
 
 static bool held_back(const struct connection *connection)
 {
-    return connection->stalled || connection->rate_paused || channel_is_closing(&connection->channel);
+    return connection->stalled || connection->rate_paused || connection->output_full ||
+           channel_is_closing(&connection->channel);
+}
+
+/* A client that sends and does not read would make its acknowledgements pile up here. */
+static void check_output(struct connection *connection)
+{
+    struct channel *channel = &connection->channel;
+    if (channel_pending_bytes(channel) <= CHANNEL_HIGH_WATER_BYTES || channel_ready(channel) ||
+        channel_is_closing(channel))
+        return;
+    connection->output_full = true;
+    channel_pause(channel);
 }
 
 static size_t on_data(struct channel *channel, uint8_t *data, size_t len)
@@ -235,6 +249,7 @@ static size_t on_data(struct channel *channel, uint8_t *data, size_t len)
             break;
         }
         handle_packet(connection, &frame);
+        check_output(connection);
         used += frame.total_len;
         packets++;
     }
@@ -273,6 +288,10 @@ void connection_resume(struct connection *connection)
 static void on_drained(struct channel *channel)
 {
     struct connection *connection = (struct connection *)channel;
+    if (connection->output_full) {
+        connection->output_full = false;
+        connection_resume(connection);
+    }
     if (connection->session != NULL)
         session_pump(shard_of_channel(channel), connection->session);
 }

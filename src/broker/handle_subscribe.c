@@ -48,6 +48,7 @@ static struct held_subscribe *answer_new(size_t count)
 struct retained_search {
     struct session *session;
     const struct granted *granted;
+    uint64_t most; /* entries that the session's queue may have: however often a client asks */
 };
 
 static void push_retained(struct message *message, void *arg)
@@ -57,6 +58,10 @@ static void push_retained(struct message *message, void *arg)
     const struct subscribe_options *options = &search->granted->options;
     if (options->no_local && message->publisher_id == session->subscriber.id)
         return;
+    if (session->queue.count >= search->most) {
+        COUNT(session->shard, messages_dropped, 1);
+        return;
+    }
     struct outgoing outgoing = {
         .message = message_ref(message),
         .qos = options->qos < message->qos ? options->qos : message->qos,
@@ -72,8 +77,10 @@ static void push_retained(struct message *message, void *arg)
 
 static void send_retained(struct session *session, const struct granted *granted)
 {
+    struct retained *retained = session->shard->broker->retained;
     struct retained_search search = {.session = session, .granted = granted};
-    retained_match(session->shard->broker->retained, str_of(granted->filter), reactor_wall_ms(session->shard->reactor),
+    search.most = session->shard->settings->sessions.max_queued_messages + retained_count(retained);
+    retained_match(retained, str_of(granted->filter), reactor_wall_ms(session->shard->reactor),
                    push_retained, &search);
 }
 
@@ -127,7 +134,8 @@ static uint8_t judge(const struct connection *connection, const struct mqtt_subs
                      struct topic_filter *filter)
 {
     const struct mqtt_settings *mqtt = &connection->session->shard->settings->mqtt;
-    if (!topic_filter_parse(asked->filter, filter))
+    if (!topic_filter_parse(asked->filter, filter) ||
+        topic_level_count(filter->filter) > mqtt->max_topic_levels)
         return MQTT_BAD_TOPIC_FILTER;
     if (filter->shared && !mqtt->shared_available)
         return MQTT_SHARED_NOT_SUPPORTED;

@@ -18,7 +18,7 @@ const struct route *shard_route(struct shard *shard, struct str topic)
     if (last != NULL && str_equal(last->topic, topic) && route_is_current(shard->routes, last))
         return last;
     shard->last_route = NULL;
-    if (!topic_levels_valid(topic))
+    if (topic_level_count(topic) > shard->settings->mqtt.max_topic_levels)
         return NULL;
     return shard->last_route = route_cache_get(shard->routes, topic);
 }
@@ -181,12 +181,27 @@ static void refuse(struct connection *connection, const struct mqtt_publish *in,
 
 static bool may_publish(struct connection *connection, const struct route *route)
 {
-    if (connection->acl == NULL || connection->allowed_hash == route->hash)
+    if (connection->allowed_hash == route->hash)
         return true;
-    if (!client_may_publish(connection->acl, route->topic))
+    /* What the broker tells of itself is the broker's to say. */
+    if (str_starts(route->topic, STR("$SYS/")) || !client_may_publish(connection->acl, route->topic))
         return false;
     connection->allowed_hash = route->hash;
     return true;
+}
+
+/* The first one may still be on its way to the disk. */
+static void acknowledge_again(struct connection *connection, const struct mqtt_publish *in)
+{
+    struct shard *shard = shard_of_channel(&connection->channel);
+    if (!in->retain) {
+        acknowledge(connection, in, MQTT_SUCCESS, NULL);
+        return;
+    }
+    struct ack_ticket *ticket = ticket_new(shard);
+    held_append(connection, MQTT_PUBREC, in->packet_id, MQTT_SUCCESS, ticket);
+    persist_barrier(shard, ticket);
+    ticket_done(ticket, MQTT_SUCCESS);
 }
 
 /* False if the packet is at its end: a repetition, or one too many. */
@@ -196,7 +211,7 @@ static bool take_packet_id(struct connection *connection, const struct mqtt_publ
     const struct settings *settings = shard_of_channel(&connection->channel)->settings;
     bool repeated = in->qos == 2 && packet_id_set_has(&session->received, in->packet_id);
     if (repeated) {
-        acknowledge(connection, in, MQTT_SUCCESS, NULL); /* [MQTT-4.3.3-10]: nothing is delivered again */
+        acknowledge_again(connection, in); /* [MQTT-4.3.3-10]: nothing is delivered again */
         return false;
     }
     if (connection->version == MQTT_5 &&

@@ -19,6 +19,7 @@ struct settings *settings_new(void)
         .receive_maximum = 1000,
         .keep_alive_percent = 150, /* [MQTT-3.1.2-22] */
         .connect_timeout_s = 10,
+        .max_subscriptions = 100000,
         .max_client_id_bytes = 1024,
     };
     settings->sessions = (struct session_settings){

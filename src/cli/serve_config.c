@@ -3,6 +3,7 @@
 #include "cli/serve_config.h"
 
 #include "base/mem.h"
+#include "mqtt/mqtt.h"
 
 #include <stdio.h>
 
@@ -70,7 +71,7 @@ static void read_mqtt(struct config *config, struct mqtt_settings *out)
                    1000);
     if (out->connect_timeout_s == 0)
         config_complain(config, at, "connect_timeout", "is at least 1s");
-    out->max_subscriptions = (uint32_t)config_int(config, at, "max_subscriptions", 0, 0, UINT32_MAX,
+    out->max_subscriptions = (uint32_t)config_int(config, at, "max_subscriptions", 100000, 0, UINT32_MAX,
                                                   "subscriptions of one client; 0: no limit");
     out->max_client_id_bytes =
         (uint16_t)config_int(config, at, "max_client_id_bytes", 1024, 23, 65535, "longest client identifier");

@@ -7,21 +7,25 @@
 #include "base/buf.h"
 #include "mqtt_internal.h"
 
-bool topic_levels_valid(struct str topic)
+unsigned topic_level_count(struct str topic)
 {
-    size_t levels = 1;
+    unsigned levels = 1;
     const char *at = topic.data;
     size_t left = topic.len;
     while (left > 0) {
         const char *slash = memchr(at, '/', left);
         if (slash == NULL)
             break;
-        if (++levels > TOPIC_LEVELS_MAX)
-            return false;
+        levels++;
         left -= (size_t)(slash + 1 - at);
         at = slash + 1;
     }
-    return true;
+    return levels;
+}
+
+bool topic_levels_valid(struct str topic)
+{
+    return topic_level_count(topic) <= TOPIC_LEVELS_MAX;
 }
 
 bool topic_name_valid(struct str topic)

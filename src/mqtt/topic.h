@@ -13,6 +13,7 @@
  * then topic_levels_valid is enough. */
 bool topic_name_valid(struct str topic);
 bool topic_levels_valid(struct str topic);
+unsigned topic_level_count(struct str topic); /* of a name or filter: 1 and one for each `/` */
 
 /* A topic filter, cut into its parts. */
 struct topic_filter {
