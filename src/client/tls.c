@@ -82,7 +82,7 @@ static bool handshake(struct transport *transport, int64_t deadline_ms, struct e
     }
 }
 
-bool tls_connect(struct transport *transport, const struct client_options *options, int64_t deadline_ms,
+bool transport_tls_connect(struct transport *transport, const struct client_options *options, int64_t deadline_ms,
                  struct error *err)
 {
     ERR_clear_error();
@@ -102,7 +102,7 @@ bool tls_connect(struct transport *transport, const struct client_options *optio
     return handshake(transport, deadline_ms, err);
 }
 
-void tls_close(struct transport *transport)
+void transport_tls_close(struct transport *transport)
 {
     if (transport->ssl != NULL && SSL_is_init_finished(transport->ssl))
         SSL_shutdown(transport->ssl);
@@ -125,7 +125,7 @@ static enum transport_io outcome(const struct transport *transport, int result, 
     return TRANSPORT_FAILED;
 }
 
-enum transport_io tls_read(struct transport *transport, void *out, size_t cap, size_t *got, short *events,
+enum transport_io transport_tls_read(struct transport *transport, void *out, size_t cap, size_t *got, short *events,
                            struct error *err)
 {
     ERR_clear_error();
@@ -133,7 +133,7 @@ enum transport_io tls_read(struct transport *transport, void *out, size_t cap, s
     return result == 1 ? TRANSPORT_DONE : outcome(transport, result, events, err);
 }
 
-enum transport_io tls_write(struct transport *transport, const void *data, size_t len, size_t *written,
+enum transport_io transport_tls_write(struct transport *transport, const void *data, size_t len, size_t *written,
                             short *events, struct error *err)
 {
     ERR_clear_error();

@@ -78,7 +78,7 @@ bool transport_connect(struct transport *transport, const struct client_options 
     for (struct addrinfo *it = found; it != NULL && !connected; it = it->ai_next)
         connected = connect_one(transport, it, deadline_ms, err);
     freeaddrinfo(found);
-    if (connected && options->tls && !tls_connect(transport, options, deadline_ms, err)) {
+    if (connected && options->tls && !transport_tls_connect(transport, options, deadline_ms, err)) {
         transport_close(transport);
         return false;
     }
@@ -87,7 +87,7 @@ bool transport_connect(struct transport *transport, const struct client_options 
 
 void transport_close(struct transport *transport)
 {
-    tls_close(transport);
+    transport_tls_close(transport);
     if (transport->fd >= 0)
         close(transport->fd);
     transport->fd = -1;
@@ -108,7 +108,7 @@ enum transport_io transport_read(struct transport *transport, void *out, size_t 
                                  short *events, struct error *err)
 {
     if (transport->ssl != NULL)
-        return tls_read(transport, out, cap, got, events, err);
+        return transport_tls_read(transport, out, cap, got, events, err);
     ssize_t len = recv(transport->fd, out, cap, 0);
     *events = POLLIN;
     if (len <= 0)
@@ -121,7 +121,7 @@ enum transport_io transport_write(struct transport *transport, const void *data,
                                   short *events, struct error *err)
 {
     if (transport->ssl != NULL)
-        return tls_write(transport, data, len, written, events, err);
+        return transport_tls_write(transport, data, len, written, events, err);
     ssize_t sent = send(transport->fd, data, len, MSG_NOSIGNAL);
     *events = POLLOUT;
     if (sent < 0)
