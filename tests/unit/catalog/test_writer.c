@@ -204,6 +204,22 @@ static void test_closing_commits_what_is_queued(void **state)
     assert_retained(fixture, 0, "a=v@0\nb=v@0\nc=v@0\nd=v@0\n");
 }
 
+static void test_flush_returns_when_all_before_it_is_done(void **state)
+{
+    struct fixture *fixture = *state;
+    struct waited waited[100];
+    for (size_t i = 0; i < LENGTH(waited); i++)
+        waited_submit(fixture->catalog, &waited[i], RETAINED(STR("t"), STR("v"), 0));
+    catalog_flush(fixture->catalog);
+    for (size_t i = 0; i < LENGTH(waited); i++) {
+        pthread_mutex_lock(&waited[i].lock);
+        bool done = waited[i].done;
+        pthread_mutex_unlock(&waited[i].lock);
+        CHECK(done, "write %zu", i);
+        assert_int_equal(waited_end(&waited[i]), ERR_NONE);
+    }
+}
+
 struct chain {
     struct waited waited;
     struct catalog *catalog;
@@ -308,6 +324,26 @@ static void test_a_full_disk_fails_the_whole_batch_and_no_later_one(void **state
     assert_int_equal(write_now(catalog, RETAINED(STR("large"), buf_str(&large), 0)), ERR_NONE);
     ASSERT_OK(catalog_check(catalog, &fixture->err), fixture->err);
     buf_free(&large);
+}
+
+static void test_a_refused_write_fails_its_batch_and_no_later_one(void **state)
+{
+    struct fixture *fixture = *state;
+    struct catalog *catalog = fixture->catalog;
+    char large[2000];
+    memset(large, 'x', sizeof large);
+    struct waited waited[2], held;
+    hold_writer(catalog, &held);
+    sqlite3_limit(catalog->writer.handle, SQLITE_LIMIT_LENGTH,
+                  1000); /* unlike a full disk, no rollback of its own */
+    waited_submit(catalog, &waited[0], RETAINED(STR("a"), STR("v"), 0));
+    waited_submit(catalog, &waited[1], RETAINED(STR("b"), str_make(large, sizeof large), 0));
+    release_writer(catalog, &held);
+    assert_int_equal(waited_end(&waited[0]), ERR_TOO_LARGE);
+    assert_int_equal(waited_end(&waited[1]), ERR_TOO_LARGE);
+    assert_retained(fixture, 0, "");
+    assert_int_equal(write_now(catalog, RETAINED(STR("c"), STR("v"), 0)), ERR_NONE);
+    assert_retained(fixture, 0, "c=v@0\n");
 }
 
 static void test_a_full_disk_fails_a_change_at_once(void **state)
@@ -450,10 +486,12 @@ RUN_TESTS(WITH_CATALOG(test_retained_messages_come_back),
           WITH_CATALOG(test_done_comes_in_the_order_of_submission),
           WITH_CATALOG(test_the_last_write_of_a_key_wins_within_a_batch),
           WITH_CATALOG(test_closing_commits_what_is_queued),
+          WITH_CATALOG(test_flush_returns_when_all_before_it_is_done),
           WITH_CATALOG(test_done_may_submit_its_write_again),
           WITH_CATALOG(test_a_full_queue_refuses_and_recovers),
           WITH_CATALOG(test_the_queue_is_bounded_in_bytes),
           WITH_CATALOG(test_a_full_disk_fails_the_whole_batch_and_no_later_one),
+          WITH_CATALOG(test_a_refused_write_fails_its_batch_and_no_later_one),
           WITH_CATALOG(test_a_full_disk_fails_a_change_at_once),
           WITH_CATALOG(test_a_hundred_thousand_subscriptions_load_grouped_by_client),
           WITH_CATALOG(test_any_thread_may_use_any_part))
