@@ -113,7 +113,7 @@ static struct reactor *reactor_new(struct reactor_group *group, unsigned index, 
 static int sleep_ms(struct reactor *reactor)
 {
     if (reactor->again || !list_empty(&reactor->ready) || !list_empty(&reactor->dead) ||
-        reactor->front.dirty != NULL)
+        !list_empty(&reactor->moving) || reactor->front.dirty != NULL)
         return 0;
     int64_t at_ms = timers_next_ms(reactor);
     int64_t wheel_ms = wheel_next_ms(reactor);

@@ -34,6 +34,7 @@ static void test_bind_text_table(void **state)
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         struct error err = {0};
         struct listener_options options = {.name = "tcp", .bind = table[i].bind, .ops = &echo_ops};
+        assert_int_equal(listener_bind_is_loopback(table[i].bind), table[i].is_loopback);
         open[i] = listener_open(server.group, &options, &err);
         if ((open[i] != NULL) != (table[i].address != NULL))
             fail_msg("\"%s\": %s", table[i].bind, err.text);

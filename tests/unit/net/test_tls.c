@@ -418,6 +418,70 @@ static void test_proxy_then_tls_then_websocket(void **state)
     server_stop(&server);
 }
 
+/* ---- Moves ----------------------------------------------------------------------------------------------- */
+
+/* Echoes 100 bytes, then goes to the other reactor with what is left. */
+static size_t data_moves(struct channel *channel, uint8_t *data, size_t len)
+{
+    struct reactor *reactor = channel_reactor(channel);
+    if (len < 100)
+        return 0;
+    channel_write(channel, data, 100);
+    channel_move(channel, reactor_at(reactor_group_of(reactor), 1 - reactor_index(reactor)));
+    return 100;
+}
+
+static void open_once(struct channel *channel)
+{
+    if (connection_of(channel)->step++ == 0)
+        open_counted(channel);
+}
+
+static void test_layers_move_with_their_channel(void **state)
+{
+    (void)state;
+    static const struct channel_ops ops = {open_once, data_moves, drained_counted, timeout_counted,
+                                           closed_counted};
+    static uint8_t sent[40000];
+    static uint8_t got[40000];
+    static uint8_t frames[40000 + 100 * 14];
+    for (size_t i = 0; i < sizeof sent; i++)
+        sent[i] = (uint8_t)(i * 7 + (i >> 8));
+    struct server server;
+    struct tls_options tls = plain_tls();
+    start(&server, &ops, &tls);
+    struct tls_client client;
+    assert_true(tls_connect(&client, &server, (struct tls_client_options){0}));
+    tls_send(&client, sent, sizeof sent); /* more than one record: some of it waits inside OpenSSL */
+    assert_true(tls_read(&client, got, sizeof got));
+    assert_memory_equal(got, sent, sizeof sent);
+    tls_close(&client);
+    server_stop(&server);
+
+    memset(&server, 0, sizeof server);
+    server_start_group(&server, &(struct reactor_group_options){.count = 2});
+    server_listen(&server, (struct listener_options){
+                               .ops = &ops, .tls = &tls, .websocket = true, .websocket_path = "/mqtt"});
+    assert_true(tls_connect(&client, &server, (struct tls_client_options){0}));
+    tls_send(&client, WS_REQUEST, strlen(WS_REQUEST));
+    tls_expect(&client, WS_ANSWER);
+    size_t len = 0;
+    for (size_t at = 0; at < sizeof sent; at += 400)
+        len += ws_frame(frames + len, FIN | BINARY, sent + at, 400);
+    tls_send(&client, frames, len);
+    for (size_t at = 0; at < sizeof got;) {
+        uint8_t header[2];
+        assert_true(tls_read(&client, header, 2));
+        assert_int_equal(header[0], FIN | BINARY);
+        assert_true(header[1] > 0 && header[1] <= 125 && header[1] <= sizeof got - at);
+        assert_true(tls_read(&client, got + at, header[1]));
+        at += header[1];
+    }
+    assert_memory_equal(got, sent, sizeof sent);
+    tls_close(&client);
+    server_stop(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -432,6 +496,7 @@ int main(void)
         cmocka_unit_test(test_plain_listener_has_nothing_to_reload),
         cmocka_unit_test(test_handshake_that_does_not_come_times_out),
         cmocka_unit_test(test_proxy_then_tls_then_websocket),
+        cmocka_unit_test(test_layers_move_with_their_channel),
     };
     return cmocka_run_group_tests(tests, tls_files_make, tls_files_remove);
 }
