@@ -73,8 +73,9 @@ static void handle_pubcomp(struct connection *connection, const struct mqtt_ack 
 void handle_ack(struct connection *connection, const struct mqtt_frame *frame)
 {
     struct mqtt_ack ack;
-    if (frame->body_len == 2 && frame->flags == (frame->type == MQTT_PUBREL ? 2 : 0)) {
-        /* The short form, nearly every one. */
+    if (frame->total_len == MQTT_ACK_SHORT_BYTES && frame->body_len == 2 &&
+        frame->flags == (frame->type == MQTT_PUBREL ? 2 : 0) && (frame->body[0] | frame->body[1]) != 0) {
+        /* The short form, nearly every one. What is wrong with any other the decoder says. */
         ack.packet_id = (uint16_t)(frame->body[0] << 8 | frame->body[1]);
         ack.reason = MQTT_SUCCESS;
     } else {
