@@ -144,6 +144,8 @@ static uint8_t take_properties(struct connection *connection, struct mqtt_publis
         buf_append(&shard->props, in->raw_props.data, at - 1);
         buf_append(&shard->props, in->raw_props.data + at + size, in->raw_props.len - at - size);
         publication->props = buf_str(&shard->props);
+    } else if (in->topic.len == 0) {
+        return MQTT_PROTOCOL_ERROR; /* 3.3.2.1 */
     }
     if (MQTT_HAS(&properties, MQTT_PROP_MESSAGE_EXPIRY)) {
         publication->expiry_at =
