@@ -52,7 +52,21 @@ void manage_json_int(struct buf *out, const char *key, int64_t value)
 
 bool manage_print(struct buf *out)
 {
-    bool ok = fwrite(out->data, 1, out->len, stdout) == out->len && fflush(stdout) == 0;
+    bool ok = (out->len == 0 || fwrite(out->data, 1, out->len, stdout) == out->len) && fflush(stdout) == 0;
     buf_free(out);
     return ok;
+}
+
+bool manage_check_text(const char *what, const char *text, size_t max, struct error *err)
+{
+    size_t len = strlen(text);
+    if (len > max)
+        return error_set(err, ERR_TOO_LARGE, "the %s is longer than %zu bytes", what, max);
+    if (!utf8_valid(text, len))
+        return error_set(err, ERR_INVALID, "the %s is not UTF-8", what);
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+            return error_set(err, ERR_INVALID, "the %s holds a control character", what);
+    }
+    return true;
 }

@@ -18,6 +18,10 @@ void manage_json_int(struct buf *out, const char *key, int64_t value);
 /* Writes to standard output and frees the buffer. False if the output takes no more. */
 bool manage_print(struct buf *out);
 
+/* A name or remark that is shown on terminals and in logs: UTF-8 without control characters, at most `max` bytes.
+ * Errors: ERR_INVALID, ERR_TOO_LARGE. */
+bool manage_check_text(const char *what, const char *text, size_t max, struct error *err);
+
 /* A password from standard input: its first line, or, on a terminal, what is typed twice without being shown.
  * Appends to out, which the caller wipes. Errors: ERR_INVALID (empty, the two differ), ERR_TOO_LARGE, ERR_IO. */
 bool manage_read_password(const char *username, struct buf *out, struct error *err);

@@ -99,20 +99,6 @@ static int print_done(const struct user_command *command, const struct catalog_u
 
 /* ---- Create and update ----------------------------------------------------------------------------------- */
 
-static bool check_text(const char *what, const char *text, size_t max, struct error *err)
-{
-    size_t len = strlen(text);
-    if (len > max)
-        return error_set(err, ERR_TOO_LARGE, "the %s is longer than %zu bytes", what, max);
-    if (!utf8_valid(text, len))
-        return error_set(err, ERR_INVALID, "the %s is not UTF-8", what);
-    for (size_t i = 0; i < len; i++) {
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-            return error_set(err, ERR_INVALID, "the %s holds a control character", what);
-    }
-    return true;
-}
-
 static bool set_password(struct catalog_user *user, struct str password, struct error *err)
 {
     char hash[PASSWORD_HASH_BYTES];
@@ -167,7 +153,7 @@ static bool apply_options(struct user_command *command, struct catalog_user *use
     if (command->superuser >= 0)
         user->superuser = command->superuser;
     if (command->note != NULL) {
-        if (!check_text("note", command->note, NOTE_BYTES_MAX, err))
+        if (!manage_check_text("note", command->note, NOTE_BYTES_MAX, err))
             return false;
         mem_free(user->note);
         user->note = command->note[0] != '\0' ? mem_strdup(command->note) : NULL;
@@ -190,7 +176,7 @@ static bool user_exists(const struct user_command *command)
 
 static int user_create(struct user_command *command, struct error *err)
 {
-    if (!check_text("user name", command->name, NAME_BYTES_MAX, err))
+    if (!manage_check_text("user name", command->name, NAME_BYTES_MAX, err))
         return cli_fail("user", err);
     /* Before a password is asked for; the put below is what decides. */
     if (user_exists(command)) {
