@@ -209,6 +209,9 @@ void connection_send(struct connection *connection, const struct buf *packet);
 /* PUBACK, PUBREC, PUBREL, PUBCOMP: in order behind acknowledgements that are held. */
 void connection_ack(struct connection *connection, uint8_t type, uint16_t packet_id, uint8_t reason,
                     const char *text);
+/* The reason string as a property list in *out, where the client wants to hear it; else NULL. */
+const struct mqtt_properties *connection_reason_string(const struct connection *connection, const char *text,
+                                                       struct mqtt_properties *out);
 void connection_log_refusal(struct connection *connection, const char *event, struct str topic, const char *why);
 
 /* connect.c */
@@ -336,7 +339,6 @@ void session_end(struct shard *shard, struct session *session);
 void session_attach(struct shard *shard, struct session *session, struct connection *connection);
 void session_detach(struct shard *shard, struct session *session);
 void session_set_expiry(struct shard *shard, struct session *session, uint32_t expiry_s);
-void session_resend(struct shard *shard, struct session *session); /* what is in flight, after a reconnect */
 void session_will_publish(struct shard *shard, struct session *session); /* takes session->will */
 void session_will_drop(struct session *session);
 void session_free_all(struct shard *shard); /* at the end; catalog rows stay */
@@ -351,8 +353,8 @@ void session_deliver(struct subscriber *subscriber, const struct route_target *t
 /* Queues past the limits (retained messages of a new subscription), and sends what can be sent. Takes what
  * `outgoing` holds. */
 void session_push(struct shard *shard, struct session *session, const struct outgoing *outgoing);
-void session_pump(struct shard *shard, struct session *session); /* sends from the queue what can be sent */
-void session_send_inflight(struct session *session, const struct inflight_entry *entry, bool dup);
+/* Sends what can be sent: what was in flight when the last connection ended, then the queue. */
+void session_pump(struct shard *shard, struct session *session);
 
 /* catalog_writes.c */
 /* done: called on this shard's reactor; err NULL: on disk. */

@@ -407,8 +407,7 @@ static void open_session(struct connection *connection, const struct mqtt_connec
     setup_free(connection->setup);
     connection->setup = NULL;
     log_connected(connection, present);
-    if (present)
-        session_resend(shard, session);
+    session_pump(shard, session);
 }
 
 /* ---- Dispatch -------------------------------------------------------------------------------------------- */

@@ -35,9 +35,8 @@ void connection_send(struct connection *connection, const struct buf *packet)
     channel_write(&connection->channel, packet->data, packet->len);
 }
 
-/* The reason string as a property, where the client wants to hear it. */
-static const struct mqtt_properties *reason_string(const struct connection *connection, const char *text,
-                                                   struct mqtt_properties *out)
+const struct mqtt_properties *connection_reason_string(const struct connection *connection, const char *text,
+                                                       struct mqtt_properties *out)
 {
     if (text == NULL || connection->version != MQTT_5 || !connection->problem_info)
         return NULL;
@@ -68,7 +67,7 @@ void connection_fail(struct connection *connection, uint8_t reason, const char *
     if (connection->state == CONNECTION_OPEN) {
         struct mqtt_properties properties;
         if (connection->version == MQTT_5)
-            mqtt_encode_disconnect(out, MQTT_5, reason, reason_string(connection, text, &properties));
+            mqtt_encode_disconnect(out, MQTT_5, reason, connection_reason_string(connection, text, &properties));
     } else if (connection->version != 0) {
         send_connack_failure(connection, reason, text, out);
     }
@@ -107,7 +106,7 @@ static void write_ack(struct connection *connection, uint8_t type, uint16_t pack
     struct mqtt_properties properties;
     buf_reset(&shard->scratch);
     mqtt_encode_ack(&shard->scratch, MQTT_5, type, packet_id, reason,
-                    reason_string(connection, text, &properties));
+                    connection_reason_string(connection, text, &properties));
     if (!client_takes(connection, shard->scratch.len)) { /* without the text, then */
         buf_reset(&shard->scratch);
         mqtt_encode_ack(&shard->scratch, MQTT_5, type, packet_id, reason, NULL);
@@ -233,11 +232,14 @@ static void check_output(struct connection *connection)
 static size_t on_data(struct channel *channel, uint8_t *data, size_t len)
 {
     struct connection *connection = (struct connection *)channel;
-    if (connection->state != CONNECTION_OPEN)
-        return connect_on_data(connection, data, len);
     struct shard *shard = shard_of_channel(channel);
     size_t used = 0;
     uint64_t packets = 0;
+    if (connection->state != CONNECTION_OPEN) {
+        used = connect_on_data(connection, data, len);
+        if (connection->state != CONNECTION_OPEN)
+            return used; /* it may have moved: not ours to touch any more */
+    }
     while (used < len && !held_back(connection)) {
         struct mqtt_frame frame;
         enum mqtt_scan scan = mqtt_frame_scan(data + used, len - used, connection->max_packet_in, &frame);

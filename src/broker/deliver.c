@@ -191,9 +191,10 @@ static void send_outgoing(struct shard *shard, struct session *session, struct p
         inflight_remove(&session->inflight, inflight_find(&session->inflight, send.packet_id));
 }
 
+/* MQTT 5, 4.9: the window counts what was sent on this connection and is not acknowledged. */
 static bool window_open(const struct session *session)
 {
-    return session->inflight.count < session->connection->receive_maximum;
+    return session->inflight.sent < session->connection->receive_maximum;
 }
 
 static void log_full(struct session *session, const char *what)
@@ -266,12 +267,12 @@ void session_deliver(struct subscriber *subscriber, const struct route_target *t
                      struct publication *publication)
 {
     struct session *session = (struct session *)subscriber;
-    if (target->no_local && publication->publisher_id == subscriber->id)
+    if (publication->publisher_id == subscriber->id ? target->no_local : target->own_only)
         return; /* [MQTT-3.8.3-3] */
     struct connection *connection = session->connection;
     uint8_t qos = target->qos < publication->qos ? target->qos : publication->qos;
     bool retain = target->retain_as_published && publication->retain; /* [MQTT-3.3.1-12, 3.3.1-13] */
-    bool now = connection != NULL && session_queue_empty(&session->queue) &&
+    bool now = connection != NULL && session_queue_empty(&session->queue) && session->inflight.unsent == 0 &&
                (qos == 0 || window_open(session)) && channel_ready(&connection->channel);
     struct shard *shard = session->shard;
     if (!now) {
@@ -298,10 +299,43 @@ void session_push(struct shard *shard, struct session *session, const struct out
     COUNT(shard, queued_messages, 1);
 }
 
+/* What the client had not acknowledged on its last connection: a PUBLISH again with DUP, or a PUBREL. */
+static void send_again(struct session *session, const struct inflight_entry *entry)
+{
+    struct connection *connection = session->connection;
+    if (entry->state == INFLIGHT_RELEASED) {
+        mqtt_ack_write(channel_reserve(&connection->channel, MQTT_ACK_SHORT_BYTES), MQTT_PUBREL, entry->packet_id);
+        channel_commit(&connection->channel, MQTT_ACK_SHORT_BYTES);
+        return;
+    }
+    struct publication publication;
+    publication_of_message(entry->message, &publication);
+    struct send send = {
+        .ids = entry->ids != NULL ? entry->ids + 1 : NULL,
+        .id_count = entry->ids != NULL ? (uint16_t)entry->ids[0] : 0,
+        .packet_id = entry->packet_id,
+        .qos = entry->qos,
+        .retain = entry->retain,
+        .dup = true,
+    };
+    send_any(session->shard, session, &publication, &send);
+}
+
+/* [MQTT-4.4.0-1], in the order of the first sending [MQTT-4.6.0-1]. False: there is more, but no room. */
+static bool pump_inflight(struct session *session)
+{
+    while (session->inflight.unsent > 0) {
+        if (!channel_ready(&session->connection->channel) || !window_open(session))
+            return false;
+        send_again(session, inflight_next_unsent(&session->inflight));
+    }
+    return true;
+}
+
 void session_pump(struct shard *shard, struct session *session)
 {
     struct connection *connection = session->connection;
-    if (connection == NULL || connection->state != CONNECTION_OPEN)
+    if (connection == NULL || connection->state != CONNECTION_OPEN || !pump_inflight(session))
         return;
     int64_t now_ms = reactor_wall_ms(shard->reactor);
     struct outgoing *next;
@@ -324,23 +358,3 @@ void session_pump(struct shard *shard, struct session *session)
     }
 }
 
-void session_send_inflight(struct session *session, const struct inflight_entry *entry, bool dup)
-{
-    struct connection *connection = session->connection;
-    if (entry->state == INFLIGHT_RELEASED) {
-        mqtt_ack_write(channel_reserve(&connection->channel, MQTT_ACK_SHORT_BYTES), MQTT_PUBREL, entry->packet_id);
-        channel_commit(&connection->channel, MQTT_ACK_SHORT_BYTES);
-        return;
-    }
-    struct publication publication;
-    publication_of_message(entry->message, &publication);
-    struct send send = {
-        .ids = entry->ids != NULL ? entry->ids + 1 : NULL,
-        .id_count = entry->ids != NULL ? (uint16_t)entry->ids[0] : 0,
-        .packet_id = entry->packet_id,
-        .qos = entry->qos,
-        .retain = entry->retain,
-        .dup = dup,
-    };
-    send_any(session->shard, session, &publication, &send);
-}

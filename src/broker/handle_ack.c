@@ -11,7 +11,7 @@
 static void pump(struct connection *connection)
 {
     struct session *session = connection->session;
-    if (!session_queue_empty(&session->queue))
+    if (!session_queue_empty(&session->queue) || session->inflight.unsent > 0)
         session_pump(session->shard, session);
 }
 

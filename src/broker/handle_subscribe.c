@@ -99,6 +99,16 @@ static void take_back(struct session *session, struct held_subscribe *answer)
         answer->reasons[i] = MQTT_IMPLEMENTATION_ERROR;
 }
 
+/* What the reason string says: of the first filter that was refused. NULL: none was. */
+static const char *first_refusal(const struct held_subscribe *answer)
+{
+    for (size_t i = 0; i < answer->count; i++) {
+        if (answer->reasons[i] >= 0x80)
+            return mqtt_reason_text(answer->reasons[i]);
+    }
+    return NULL;
+}
+
 void held_subscribe_send(struct connection *connection, struct held *held)
 {
     struct session *session = connection->session;
@@ -106,8 +116,10 @@ void held_subscribe_send(struct connection *connection, struct held *held)
     struct held_subscribe *answer = held->subscribe;
     if (held->reason >= 0x80 && held->type == MQTT_SUBACK)
         take_back(session, answer);
+    struct mqtt_properties properties;
     buf_reset(&shard->scratch);
-    mqtt_encode_suback(&shard->scratch, connection->version, held->type, held->packet_id, NULL, answer->reasons,
+    mqtt_encode_suback(&shard->scratch, connection->version, held->type, held->packet_id,
+                       connection_reason_string(connection, first_refusal(answer), &properties), answer->reasons,
                        answer->count);
     connection_send(connection, &shard->scratch);
     for (size_t i = 0; i < answer->granted_count; i++) {
@@ -143,17 +155,22 @@ static uint8_t judge(const struct connection *connection, const struct mqtt_subs
         return MQTT_WILDCARD_NOT_SUPPORTED;
     if (!client_may_subscribe(connection->acl, filter->filter))
         return MQTT_NOT_AUTHORIZED;
-    if (mqtt->max_subscriptions > 0 &&
-        connection->session->subscriber.subscription_count >= mqtt->max_subscriptions)
-        return MQTT_QUOTA_EXCEEDED;
     return asked->qos < mqtt->max_qos ? asked->qos : mqtt->max_qos;
 }
 
-static void grant(struct connection *connection, const struct mqtt_subscription *asked,
+static bool too_many(const struct session *session)
+{
+    uint32_t max = session->shard->settings->mqtt.max_subscriptions;
+    return max > 0 && session->subscriber.subscription_count > max;
+}
+
+/* Puts the subscription in force. Returns the QoS, or why it is refused after all. */
+static uint8_t grant(struct connection *connection, const struct mqtt_subscription *asked,
                   const struct topic_filter *filter, uint8_t qos, uint32_t id, struct held_subscribe *answer)
 {
     struct session *session = connection->session;
-    struct granted *granted = &answer->granted[answer->granted_count++];
+    struct router *router = session->shard->broker->router;
+    struct granted *granted = &answer->granted[answer->granted_count];
     granted->options = (struct subscribe_options){
         .qos = qos,
         .no_local = asked->no_local,
@@ -161,11 +178,17 @@ static void grant(struct connection *connection, const struct mqtt_subscription 
         .retain_handling = asked->retain_handling,
         .id = id,
     };
+    granted->is_new = router_subscribe(router, &session->subscriber, filter, &granted->options);
+    if (granted->is_new && too_many(session)) { /* replacing one needs no room */
+        router_unsubscribe(router, &session->subscriber, filter);
+        return MQTT_QUOTA_EXCEEDED;
+    }
     granted->filter = str_dup(asked->filter);
-    granted->is_new = router_subscribe(session->shard->broker->router, &session->subscriber, filter, &granted->options);
+    answer->granted_count++;
     /* [MQTT-3.8.4-4, 3.3.1-9 to 3.3.1-11]; never for shared subscriptions (4.8.2). */
     granted->send_retained = !filter->shared && (asked->retain_handling == 0 ||
                                                  (asked->retain_handling == 1 && granted->is_new));
+    return qos;
 }
 
 /* One write for each granted filter, all under one ticket. NULL: the session is not kept. */
@@ -197,10 +220,10 @@ void handle_subscribe(struct connection *connection, const struct mqtt_frame *fr
     for (size_t i = 0; mqtt_subscribe_next(&subscribe, &position, &asked); i++) {
         struct topic_filter filter;
         uint8_t verdict = judge(connection, &asked, &filter);
+        if (verdict < 0x80)
+            verdict = grant(connection, &asked, &filter, verdict, subscribe.properties.subscription_id, answer);
         answer->reasons[i] = verdict;
-        if (verdict < 0x80) {
-            grant(connection, &asked, &filter, verdict, subscribe.properties.subscription_id, answer);
-        } else {
+        if (verdict >= 0x80) {
             COUNT(session->shard, acl_denied, verdict == MQTT_NOT_AUTHORIZED);
             connection_log_refusal(connection, "subscription refused", asked.filter, mqtt_reason_text(verdict));
         }

@@ -53,8 +53,10 @@ uint16_t inflight_add(struct inflight *inflight, const struct outgoing *outgoing
         .state = INFLIGHT_PUBLISHED,
         .qos = outgoing->qos,
         .retain = outgoing->retain,
+        .sent = true,
     };
     inflight->count++;
+    inflight->sent++;
     return id;
 }
 
@@ -82,6 +84,10 @@ void inflight_remove(struct inflight *inflight, struct inflight_entry *entry)
     inflight_release_message(entry);
     entry->state = INFLIGHT_FREE;
     inflight->count--;
+    if (entry->sent)
+        inflight->sent--;
+    else
+        inflight->unsent--;
     if (inflight->count == 0) {
         if (inflight->mask >= KEEP_SLOTS) { /* give back what an exceptional burst needed */
             mem_free(inflight->ring);
@@ -93,6 +99,34 @@ void inflight_remove(struct inflight *inflight, struct inflight_entry *entry)
         do {
             inflight->oldest++;
         } while (inflight_find(inflight, inflight->oldest) == NULL);
+    }
+}
+
+static void mark_unsent(struct inflight_entry *entry, void *arg)
+{
+    (void)arg;
+    entry->sent = false;
+}
+
+void inflight_all_unsent(struct inflight *inflight)
+{
+    inflight_each(inflight, mark_unsent, NULL);
+    inflight->sent = 0;
+    inflight->unsent = inflight->count;
+    inflight->resend = inflight->oldest;
+}
+
+struct inflight_entry *inflight_next_unsent(struct inflight *inflight)
+{
+    assert(inflight->unsent > 0);
+    for (;;) {
+        struct inflight_entry *entry = inflight_find(inflight, inflight->resend++);
+        if (entry == NULL || entry->sent)
+            continue;
+        entry->sent = true;
+        inflight->sent++;
+        inflight->unsent--;
+        return entry;
     }
 }
 
@@ -122,6 +156,8 @@ void inflight_clear(struct inflight *inflight)
     inflight->ring = NULL;
     inflight->mask = 0;
     inflight->count = 0;
+    inflight->sent = 0;
+    inflight->unsent = 0;
 }
 
 /* ---- Packet identifiers that wait for PUBREL ------------------------------------------------------------- */

@@ -22,14 +22,18 @@ struct inflight_entry {
     uint8_t state;
     uint8_t qos;
     bool retain;
+    bool sent; /* on the present connection */
 };
 
 struct inflight {
     struct inflight_entry *ring;
     uint32_t mask;
     uint32_t count;
+    uint32_t sent;    /* of them, on the present connection: what a receive maximum counts */
+    uint32_t unsent;  /* the others: to be sent again */
     uint16_t next_id; /* the next identifier to try; starts at 1, lives as long as the session */
     uint16_t oldest;  /* no entry is older than this identifier */
+    uint16_t resend;  /* no unsent entry is older than this identifier */
 };
 
 /* Gives the message an identifier and takes what `outgoing` holds. Never 0. The caller keeps count < 65,535. */
@@ -37,6 +41,11 @@ uint16_t inflight_add(struct inflight *inflight, const struct outgoing *outgoing
 struct inflight_entry *inflight_find(struct inflight *inflight, uint16_t packet_id); /* NULL: not in flight */
 void inflight_remove(struct inflight *inflight, struct inflight_entry *entry);       /* releases what it holds */
 void inflight_release_message(struct inflight_entry *entry); /* at PUBREC: state becomes INFLIGHT_RELEASED */
+
+/* The connection has ended: everything is to be sent again on the next one. */
+void inflight_all_unsent(struct inflight *inflight);
+/* The oldest entry that is unsent, which counts as sent from here on. There is one. */
+struct inflight_entry *inflight_next_unsent(struct inflight *inflight);
 
 /* From the oldest to the newest. Changing an entry's state or removing it is fine. */
 void inflight_each(struct inflight *inflight, void (*each)(struct inflight_entry *entry, void *arg), void *arg);

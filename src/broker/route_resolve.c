@@ -36,7 +36,7 @@ static struct merge_target *append_target(struct route_scratch *scratch, struct 
         scratch->targets = mem_realloc(scratch->targets, scratch->target_cap * sizeof *scratch->targets);
     }
     struct merge_target *target = &scratch->targets[scratch->target_count++];
-    *target = (struct merge_target){.subscriber = subscriber, .no_local = true};
+    *target = (struct merge_target){.subscriber = subscriber};
     return target;
 }
 
@@ -63,13 +63,13 @@ static struct merge_target *target_by_bucket(struct route_scratch *scratch, stru
     }
 }
 
-static void add_id(struct route_scratch *scratch, struct merge_target *target, uint32_t id)
+static void add_id(struct route_scratch *scratch, struct merge_target *target, uint32_t id, bool no_local)
 {
     if (scratch->id_count == scratch->id_cap) {
         scratch->id_cap = scratch->id_cap != 0 ? 2 * scratch->id_cap : 32;
         scratch->ids = mem_realloc(scratch->ids, scratch->id_cap * sizeof *scratch->ids);
     }
-    scratch->ids[scratch->id_count++] = (struct merge_id){.id = id};
+    scratch->ids[scratch->id_count++] = (struct merge_id){.id = id, .no_local = no_local};
     if (target->last_id != 0) {
         scratch->ids[target->last_id - 1].next = scratch->id_count;
     } else {
@@ -77,6 +77,7 @@ static void add_id(struct route_scratch *scratch, struct merge_target *target, u
     }
     target->last_id = scratch->id_count;
     target->id_count++;
+    target->local_id_count += !no_local;
 }
 
 static void merge(struct route_scratch *scratch, const struct subscription *subscription,
@@ -88,11 +89,18 @@ static void merge(struct route_scratch *scratch, const struct subscription *subs
                                       : target_by_bucket(scratch, subscription->subscriber);
     if (target->qos < subscription->qos)
         target->qos = subscription->qos;
-    target->no_local &= subscription->no_local;
     target->retain_as_published |= subscription->retain_as_published;
+    if (subscription->no_local) {
+        target->no_local = true;
+    } else {
+        target->any_local = true;
+        if (target->local_qos < subscription->qos)
+            target->local_qos = subscription->qos;
+        target->local_retain_as_published |= subscription->retain_as_published;
+    }
     /* A target counts its identifiers in 16 bits; no packet has room for more. */
     if (subscription->id != 0 && target->id_count < UINT16_MAX)
-        add_id(scratch, target, subscription->id);
+        add_id(scratch, target, subscription->id, subscription->no_local);
 }
 
 /* How the targets of these entries are to be told apart. */
@@ -156,19 +164,39 @@ size_t route_bytes(const struct route *route)
     return (size_t)(route->topic.data + route->topic.len - (const char *)route);
 }
 
+static bool is_mixed(const struct merge_target *target)
+{
+    return target->no_local && target->any_local;
+}
+
+/* What the second targets of mixed subscribers need besides. */
+static void count_mixed(const struct route_scratch *scratch, uint32_t *targets, uint32_t *ids)
+{
+    *targets = scratch->target_count;
+    *ids = scratch->id_count;
+    for (uint32_t i = 0; i < scratch->target_count; i++) {
+        if (is_mixed(&scratch->targets[i])) {
+            *targets += 1;
+            *ids += scratch->targets[i].local_id_count;
+        }
+    }
+}
+
 /* The block with its parts in place, targets and ids not filled yet; *ids is where the latter go. */
 static struct route *route_new(const struct route_scratch *scratch, uint32_t group_count, struct str topic,
                                uint32_t **ids)
 {
-    size_t targets_bytes = scratch->target_count * sizeof(struct route_target);
+    uint32_t target_count, id_count;
+    count_mixed(scratch, &target_count, &id_count);
+    size_t targets_bytes = target_count * sizeof(struct route_target);
     size_t groups_bytes = group_count * sizeof(struct share_group *);
     size_t refs_bytes = group_count * sizeof(struct share_group_ref);
-    size_t ids_bytes = scratch->id_count * sizeof(uint32_t);
+    size_t ids_bytes = id_count * sizeof(uint32_t);
     struct route *route =
         mem_alloc(sizeof *route + targets_bytes + groups_bytes + refs_bytes + ids_bytes + topic.len);
 
     char *at = (char *)(route + 1);
-    *route = (struct route){.target_count = scratch->target_count, .group_count = group_count};
+    *route = (struct route){.target_count = target_count, .group_count = group_count};
     route->targets = (struct route_target *)(void *)at;
     at += targets_bytes;
     route->groups = (struct share_group **)(void *)at;
@@ -198,17 +226,31 @@ static void fill_groups(struct route *route, const struct router_matches *matche
 
 static void fill_targets(struct route *route, const struct route_scratch *scratch, uint32_t *ids)
 {
+    struct route_target *out = route->targets;
     for (uint32_t i = 0; i < scratch->target_count; i++) {
         const struct merge_target *from = &scratch->targets[i];
-        route->targets[i] = (struct route_target){.subscriber = from->subscriber,
-                                                  .ids = from->id_count != 0 ? ids : NULL,
-                                                  .id_count = (uint16_t)from->id_count,
-                                                  .qos = from->qos,
-                                                  .no_local = from->no_local,
-                                                  .retain_as_published = from->retain_as_published};
+        *out++ = (struct route_target){.subscriber = from->subscriber,
+                                       .ids = from->id_count != 0 ? ids : NULL,
+                                       .id_count = (uint16_t)from->id_count,
+                                       .qos = from->qos,
+                                       .no_local = from->no_local,
+                                       .retain_as_published = from->retain_as_published};
         for (uint32_t id = from->first_id; id != 0; id = scratch->ids[id - 1].next)
             *ids++ = scratch->ids[id - 1].id;
+        if (!is_mixed(from))
+            continue;
+        *out++ = (struct route_target){.subscriber = from->subscriber,
+                                       .ids = from->local_id_count != 0 ? ids : NULL,
+                                       .id_count = (uint16_t)from->local_id_count,
+                                       .qos = from->local_qos,
+                                       .own_only = true,
+                                       .retain_as_published = from->local_retain_as_published};
+        for (uint32_t id = from->first_id; id != 0; id = scratch->ids[id - 1].next) {
+            if (!scratch->ids[id - 1].no_local)
+                *ids++ = scratch->ids[id - 1].id;
+        }
     }
+    assert(out == route->targets + route->target_count);
 }
 
 void route_scratch_free(struct route_scratch *scratch)

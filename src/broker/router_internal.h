@@ -265,13 +265,19 @@ struct merge_target {
     uint32_t last_id;
     uint32_t id_count;
     uint8_t qos;
-    bool no_local;
     bool retain_as_published;
+    bool any_local; /* some subscription does not say no-local */
+    bool no_local;  /* some subscription says it */
+    /* Of those that do not say it, where both are: */
+    uint32_t local_id_count;
+    uint8_t local_qos;
+    bool local_retain_as_published;
 };
 
 struct merge_id {
     uint32_t id;
     uint32_t next; /* position + 1, 0: none */
+    bool no_local;
 };
 
 /* What resolving needs besides its result; kept from one to the next unless it has become large. */

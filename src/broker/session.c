@@ -186,6 +186,7 @@ void session_detach(struct shard *shard, struct session *session)
     bool clean = connection->clean_end;
     session->connection = NULL;
     connection->session = NULL;
+    inflight_all_unsent(&session->inflight);
     atomic_store_explicit(&session->subscriber.online, false, memory_order_relaxed);
     if (clean)
         session_will_drop(session); /* [MQTT-3.14.4-3] */
@@ -198,17 +199,6 @@ void session_detach(struct shard *shard, struct session *session)
     int64_t expires_ms = expiry_time(session, reactor_wall_ms(shard->reactor));
     keep_until(shard, session, expires_ms);
     start_waiting(shard, session, expires_ms);
-}
-
-static void resend_entry(struct inflight_entry *entry, void *arg)
-{
-    session_send_inflight(arg, entry, true);
-}
-
-void session_resend(struct shard *shard, struct session *session)
-{
-    inflight_each(&session->inflight, resend_entry, session); /* [MQTT-4.4.0-1], in the order of sending */
-    session_pump(shard, session);
 }
 
 /* ---- Will ------------------------------------------------------------------------------------------------ */

@@ -14,13 +14,15 @@ struct filter_entry;
 struct subscriber;
 
 /* How one message reaches one subscriber, after its overlapping subscriptions are merged (MQTT 5, 3.3.4: one copy
- * with the highest QoS and all subscription identifiers). */
+ * with the highest QoS and all subscription identifiers). A subscriber with both no-local and normal subscriptions to
+ * a topic has two targets: one for messages of others, and one with `own_only` for its own. */
 struct route_target {
     struct subscriber *subscriber;
     const uint32_t *ids; /* subscription identifiers, without zeros; borrows from the route */
     uint16_t id_count;
     uint8_t qos;              /* highest granted */
-    bool no_local;            /* every matching subscription says so */
+    bool no_local;            /* not for the subscriber's own messages */
+    bool own_only;            /* for nothing else */
     bool retain_as_published; /* any of them says so */
 };
 
