@@ -331,7 +331,7 @@ describe('CONNECT', { concurrency: 4 }, () => {
 describe('CONNECT with other settings', { concurrency: 3 }, () => {
   let broker;
   before(async () => {
-    broker = await Broker.start({ mqtt: { server_keep_alive: 2, connect_timeout: '1s' } });
+    broker = await Broker.start({ mqtt: { server_keep_alive: '2s', connect_timeout: '1s' } });
   });
   after(() => broker.stop());
 

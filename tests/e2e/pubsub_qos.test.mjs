@@ -230,6 +230,7 @@ describe('QoS', { concurrency: 2 }, () => {
     for (let sent = 0; sent < total; sent += batch) {
       for (let i = 0; i < batch; i += 1) publisher.send(packet.publish({ topic, payload: '', qos: 1, id: i + 1 }));
       for (let i = 0; i < batch; i += 1) await publisher.expect('puback');
+      await until(() => received > sent - 2000, 'the subscriber to follow'); // its queue is bounded
     }
     await stuck;
     assert.equal(received, total);

@@ -239,7 +239,7 @@ describe('sessions', { concurrency: 4 }, () => {
     const topic = unique();
     const c = await RawClient.connect(broker.tcp, options);
     await c.subscribe(topic, { qos: 2 });
-    await c.publish(topic, 'x', { qos: 1, properties: { messageExpiryInterval: 1 } });
+    await c.publish(topic, 'x', { qos: 2, properties: { messageExpiryInterval: 1 } });
     await c.expect('publish', { payload: 'x' });
     await c.drop();
     await delay(1500);

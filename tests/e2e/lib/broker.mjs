@@ -34,6 +34,8 @@ const ENVIRONMENT = {
   UBSAN_OPTIONS: `${process.env.UBSAN_OPTIONS ?? ''}:print_stacktrace=1`.replace(/^:/, ''),
 };
 
+delete ENVIRONMENT.VARVE_BIN; // ours: every other VARVE_ variable is an option of the broker
+
 export class Broker {
   // config: as in varve.yaml. options: dir (else one is made), nofile (limit of file descriptors), log_level,
   // set: {key: value} for --set on top of the configuration.

@@ -10,24 +10,28 @@ export const VERSIONS = [
   { name: '5', protocolVersion: 5 },
 ];
 
-// Resolves with a connected client; `client.inbox` holds {topic, payload (text), packet} of every message. What
-// breaks afterwards is for the test to notice, so a late 'error' is kept in client.failure.
-export async function connect(url, options = {}) {
-  const client = await mqtt.connectAsync(
-    url,
-    { clientId: unique('js'), reconnectPeriod: 0, connectTimeout: PATIENCE_MS, ...options },
-    false, // no retries: the first refusal is the answer
-  );
-  client.on('error', (error) => (client.failure = error));
-  return collect(client);
-}
-
-function collect(client) {
-  client.inbox = [];
-  client.on('message', (topic, payload, packet) => client.inbox.push({ topic, payload: payload.toString(), packet }));
-  client.received = (n, what = `${n} messages`) =>
-    until(() => client.inbox.length >= n, `${what}, ${client.inbox.length} came`).then(() => client.inbox);
-  return client;
+// Resolves with a connected client; `client.inbox` holds {topic, payload (text), packet} of every message, those
+// too that come together with CONNACK. What breaks afterwards is for the test to notice: client.failure has it.
+export function connect(url, options = {}) {
+  return new Promise((resolve, reject) => {
+    const client = mqtt.connect(url, { clientId: unique('js'), reconnectPeriod: 0, connectTimeout: PATIENCE_MS, ...options });
+    client.inbox = [];
+    client.on('message', (topic, payload, packet) => client.inbox.push({ topic, payload: payload.toString(), packet }));
+    client.received = (n) => until(() => client.inbox.length >= n, `${n} messages`).then(() => client.inbox);
+    const refused = (error) => {
+      client.end(true);
+      reject(error instanceof Error ? error : new Error('closed before CONNACK'));
+    };
+    client.once('error', refused);
+    client.once('close', refused);
+    client.once('connect', (connack) => {
+      client.connack = connack;
+      client.off('error', refused);
+      client.off('close', refused);
+      client.on('error', (error) => (client.failure = error));
+      resolve(client);
+    });
+  });
 }
 
 // The error that a refused connection gives.
