@@ -281,12 +281,12 @@ void channel_teardown(struct channel *channel)
 {
     struct reactor *reactor = channel->reactor;
     static const struct error no_error = {.code = ERR_NONE};
+    output_drop(channel);
     if ((channel->flags & CHANNEL_OPEN) != 0)
         channel->ops->on_closed(channel, channel->why != NULL ? channel->why : &no_error);
     else
         log_failed_handshake(channel);
     wheel_remove(channel);
-    output_drop(channel);
     input_free(channel);
     layer_free(channel->layer);
     atomic_fetch_sub_explicit(&channel->listener->connections, 1, memory_order_relaxed);

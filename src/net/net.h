@@ -105,8 +105,9 @@ struct channel_ops {
     /* No channel_touch() for as long as channel_set_timeout() said. */
     void (*on_timeout)(struct channel *channel);
 
-    /* Closed, for whatever reason; exactly once, if on_open was called. `why`: text for the log; code ERR_NONE when the peer closed
-     * cleanly or channel_close() was called. The channel's memory is freed by net after this call returns. */
+    /* Closed, for whatever reason; exactly once, if on_open was called. `why`: text for the log; code ERR_NONE
+     * when the peer closed cleanly or channel_close() was called without a reason. Borrowed output is released
+     * before. The channel's memory is freed by net after this call returns. */
     void (*on_closed)(struct channel *channel, const struct error *why);
 };
 

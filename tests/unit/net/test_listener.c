@@ -159,7 +159,7 @@ static void test_accepting_keeps_to_the_rate(void **state)
         fds[i] = client_connect(&server);
     WAIT_FOR(atomic_load(&server.counts.opened) == 60);
     /* A tenth of a second is granted in advance: 55 connections take a second at least. */
-    assert_in_range(clock_mono_ms() - begin_ms, 900, 5000);
+    assert_true(clock_mono_ms() - begin_ms >= 900);
     for (int i = 0; i < 60; i++)
         close(fds[i]);
     server_stop(&server);
@@ -187,7 +187,8 @@ static int without_descriptors(void)
         if (connect(fds[i], (struct sockaddr *)&in, sizeof in) != 0)
             return 2;
     }
-    usleep(500000);
+    for (int i = 0; i < 20000 && atomic_load(&server.counts.opened) < 3; i++)
+        usleep(1000);
     if (atomic_load(&server.counts.opened) != 3)
         return 3;
     struct rusage before;

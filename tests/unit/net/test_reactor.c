@@ -291,7 +291,7 @@ static void open_with_timeout(struct channel *channel)
 
 static size_t data_touches(struct channel *channel, uint8_t *data, size_t len)
 {
-    (void)data;
+    channel_write(channel, data, len);
     channel_touch(channel);
     connection_of(channel)->at_ms = reactor_now_ms(channel_reactor(channel));
     return len;
@@ -310,28 +310,41 @@ static void timeout_closes(struct channel *channel)
 static const struct channel_ops timeout_ops = {open_with_timeout, data_touches, drained_counted,
                                                timeout_closes, closed_counted};
 
-static void test_timeout_comes_after_silence_and_never_early(void **state)
-{
-    (void)state;
-    struct server server;
-    server_start(&server, 1, &timeout_ops);
-    int fd = client_connect(&server);
-    for (int i = 0; i < 8; i++) {
-        client_send(fd, "x", 1);
-        usleep(300000);
-        assert_int_equal(atomic_load(&server.counts.timeouts), 0);
-    }
-    client_expect_end(fd);
-    assert_in_range(atomic_load(&timed_out_after_ms), 1000, 2500);
-    assert_int_equal(atomic_load(&server.counts.last_code), ERR_TIMEOUT);
-    close(fd);
-    server_stop(&server);
-}
-
 static void wake_up(struct reactor *reactor, void *arg)
 {
     (void)reactor;
     (void)arg;
+}
+
+/* The clock is in the test's hand: step by step, each seen by the reactor. */
+static void advance(struct server *server, int64_t ms)
+{
+    clock_fake_advance_ms(ms);
+    on_reactor(reactor_at(server->group, 0), wake_up, NULL);
+    on_reactor(reactor_at(server->group, 0), wake_up, NULL);
+}
+
+static void test_timeout_comes_after_silence_and_never_early(void **state)
+{
+    (void)state;
+    clock_fake_set(1000000000000, 700900LL * 1000000);
+    struct server server;
+    server_start(&server, 1, &timeout_ops);
+    int fd = client_connect(&server);
+    for (int i = 0; i < 20; i++) {
+        client_send(fd, "x", 1);
+        client_expect(fd, "x");
+        advance(&server, 300);
+        assert_int_equal(atomic_load(&server.counts.timeouts), 0);
+    }
+    for (int i = 0; i < 20 && atomic_load(&server.counts.timeouts) == 0; i++)
+        advance(&server, 100);
+    client_expect_end(fd);
+    assert_in_range(atomic_load(&timed_out_after_ms), 1000, 2000);
+    assert_int_equal(atomic_load(&server.counts.last_code), ERR_TIMEOUT);
+    close(fd);
+    clock_fake_stop();
+    server_stop(&server);
 }
 
 static size_t data_sets_timeout(struct channel *channel, uint8_t *data, size_t len)
@@ -346,7 +359,7 @@ static size_t data_sets_timeout(struct channel *channel, uint8_t *data, size_t l
     return sizeof seconds;
 }
 
-/* With the clock in the test's hand: time-outs shorter and longer than a round of the wheel. */
+/* Time-outs shorter and longer than a round of the wheel. */
 static void test_timeouts_of_any_length_are_exact_to_the_second(void **state)
 {
     (void)state;
@@ -357,7 +370,6 @@ static void test_timeouts_of_any_length_are_exact_to_the_second(void **state)
     int64_t now_ms = 5000500;
     struct server server;
     server_start(&server, 1, &ops);
-    struct reactor *reactor = reactor_at(server.group, 0);
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
         int fd = client_connect(&server);
         client_send(fd, &lengths[i], sizeof lengths[i]);
@@ -368,9 +380,7 @@ static void test_timeouts_of_any_length_are_exact_to_the_second(void **state)
             int64_t left_ms = (int64_t)lengths[i] * 1000 - (now_ms - begin_ms);
             int64_t step_ms = left_ms > 100000 ? 60000 : 250;
             now_ms += step_ms;
-            clock_fake_advance_ms(step_ms);
-            on_reactor(reactor, wake_up, NULL);
-            on_reactor(reactor, wake_up, NULL);
+            advance(&server, step_ms);
         }
         assert_in_range(atomic_load(&timed_out_after_ms), lengths[i] * 1000LL, (lengths[i] + 1) * 1000LL);
         client_expect_end(fd);

@@ -365,7 +365,7 @@ static void test_handshake_that_does_not_come_times_out(void **state)
     int fd = client_connect(&server);
     int64_t begin_ms = clock_mono_ms();
     client_expect_end(fd);
-    assert_in_range(clock_mono_ms() - begin_ms, 900, 4000);
+    assert_true(clock_mono_ms() - begin_ms >= 900);
     close(fd);
     server_stop(&server);
 }
