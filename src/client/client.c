@@ -307,6 +307,7 @@ struct client *client_connect(const struct client_options *options, struct error
     client->next_packet_id = 1;
     client->broken = true; /* until CONNACK: nothing to disconnect from */
     list_init(&client->kept);
+    buf_reserve(&client->in, CLIENT_READ_BYTES);
     if (!transport_connect(&client->transport, options, deadline_ms, err) ||
         !handshake(client, options, deadline_ms, err)) {
         client_close(client);

@@ -3,8 +3,10 @@
 
 bool lines_next(const struct buf *pending, size_t *at, struct str *line)
 {
+    if (*at >= pending->len)
+        return false;
     const uint8_t *start = pending->data + *at;
-    const uint8_t *end = *at < pending->len ? memchr(start, '\n', pending->len - *at) : NULL;
+    const uint8_t *end = memchr(start, '\n', pending->len - *at);
     if (end == NULL)
         return false;
     *line = str_make(start, (size_t)(end - start));

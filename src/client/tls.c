@@ -82,8 +82,8 @@ static bool handshake(struct transport *transport, int64_t deadline_ms, struct e
     }
 }
 
-bool transport_tls_connect(struct transport *transport, const struct client_options *options, int64_t deadline_ms,
-                 struct error *err)
+bool transport_tls_connect(struct transport *transport, const struct client_options *options,
+                           int64_t deadline_ms, struct error *err)
 {
     ERR_clear_error();
     transport->context = SSL_CTX_new(TLS_client_method());
@@ -125,16 +125,16 @@ static enum transport_io outcome(const struct transport *transport, int result, 
     return TRANSPORT_FAILED;
 }
 
-enum transport_io transport_tls_read(struct transport *transport, void *out, size_t cap, size_t *got, short *events,
-                           struct error *err)
+enum transport_io transport_tls_read(struct transport *transport, void *out, size_t cap, size_t *got,
+                                     short *events, struct error *err)
 {
     ERR_clear_error();
     int result = SSL_read_ex(transport->ssl, out, cap, got);
     return result == 1 ? TRANSPORT_DONE : outcome(transport, result, events, err);
 }
 
-enum transport_io transport_tls_write(struct transport *transport, const void *data, size_t len, size_t *written,
-                            short *events, struct error *err)
+enum transport_io transport_tls_write(struct transport *transport, const void *data, size_t len,
+                                      size_t *written, short *events, struct error *err)
 {
     ERR_clear_error();
     int result = SSL_write_ex(transport->ssl, data, len, written);

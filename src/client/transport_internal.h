@@ -32,12 +32,12 @@ short transport_wait(struct transport *transport, short events, int64_t deadline
 
 /* ---- TLS (tls.c) ---- */
 
-bool transport_tls_connect(struct transport *transport, const struct client_options *options, int64_t deadline_ms,
-                 struct error *err);
+bool transport_tls_connect(struct transport *transport, const struct client_options *options,
+                           int64_t deadline_ms, struct error *err);
 void transport_tls_close(struct transport *transport);
-enum transport_io transport_tls_read(struct transport *transport, void *out, size_t cap, size_t *got, short *events,
-                           struct error *err);
-enum transport_io transport_tls_write(struct transport *transport, const void *data, size_t len, size_t *written,
-                            short *events, struct error *err);
+enum transport_io transport_tls_read(struct transport *transport, void *out, size_t cap, size_t *got,
+                                     short *events, struct error *err);
+enum transport_io transport_tls_write(struct transport *transport, const void *data, size_t len,
+                                      size_t *written, short *events, struct error *err);
 
 #endif
