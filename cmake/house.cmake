@@ -27,6 +27,11 @@ if(VARVE_SANITIZE)
     -fno-sanitize-recover=all)
   target_link_options(house INTERFACE -fsanitize=${VARVE_SANITIZE})
 endif()
+if(VARVE_FUZZ)
+  # libFuzzer steers by the coverage of what it calls, so the folders count it too.
+  target_compile_options(house INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(house INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 # varve_folder(NAME [LINKS lib…]): the static library of src/NAME from all its .c files. Its users include
 # its headers as "NAME/header.h"; they get that include path only by linking it. LINKS are public: a folder's
