@@ -270,10 +270,11 @@ void broker_stop(struct broker *broker, int64_t timeout_ms)
         listener_stop_accepting(broker->listeners[i]->listener);
     if (broker->reactors != NULL)
         send_clients_away(broker, timeout_ms);
-    if (broker->workers != NULL)
-        worker_pool_stop(broker->workers);
+    /* Reactors give work to the workers, so they end first; what workers mail to them then is dropped. */
     if (broker->reactors != NULL)
         reactor_group_stop(broker->reactors);
+    if (broker->workers != NULL)
+        worker_pool_stop(broker->workers);
 }
 
 void broker_free(struct broker *broker)

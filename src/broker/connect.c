@@ -93,6 +93,8 @@ static void read_connect(struct connection *connection, const struct mqtt_frame 
     connection->version = connect.version;
     if (reason == MQTT_UNSUPPORTED_VERSION) /* answered in the nearest form that the client may know */
         connection->version = connect.version > MQTT_5 ? MQTT_5 : MQTT_3_1_1;
+    else if (reason != MQTT_SUCCESS && reason != MQTT_BAD_CLIENT_ID && connect.version != MQTT_5)
+        connection->version = 0; /* a broken CONNECT of the older versions gets no answer [3.1.1 MQTT-3.1.4-1] */
     const char *text = NULL;
     if (reason == MQTT_SUCCESS) {
         connection->problem_info = connect.properties.request_problem_info != 0;

@@ -20,6 +20,7 @@ struct node {
     struct map children;
     struct heap_node expiry;
     uint64_t hash; /* of the level */
+    bool counted;  /* against the limit: all but the broker's own */
     uint16_t level_len;
     char level[];
 };
@@ -121,7 +122,7 @@ static void clear(struct retained *retained, struct node *node)
     if (node->message == NULL)
         return;
     heap_remove(&retained->expiring, &node->expiry);
-    retained->count--;
+    retained->count -= node->counted;
     retained->bytes -= message_bytes(node->message);
     message_unref(node->message);
     node->message = NULL;
@@ -131,7 +132,8 @@ static void put(struct retained *retained, struct node *node, struct message *me
 {
     clear(retained, node);
     node->message = message_ref(message);
-    retained->count++;
+    node->counted = !str_starts(message_topic(message), STR("$SYS/"));
+    retained->count += node->counted;
     retained->bytes += message_bytes(message);
     if (message->expires_ms != 0)
         heap_insert(&retained->expiring, &node->expiry, message->expires_ms);

@@ -28,7 +28,7 @@ void retained_match(struct retained *retained, struct str filter, int64_t now_ms
  * themselves. */
 size_t retained_sweep(struct retained *retained, int64_t now_ms, size_t limit);
 
-uint64_t retained_count(struct retained *retained);
+uint64_t retained_count(struct retained *retained); /* without $SYS, which no limit counts */
 uint64_t retained_bytes(struct retained *retained);
 
 #endif
