@@ -91,17 +91,20 @@ void report_load(struct buf *out, const struct bench_options *options, const str
         load_text(out, options, result);
 }
 
+static bool rss_known(const struct idle_result *result)
+{
+    return result->open > 0 && result->rss_before_bytes > 0 && result->rss_after_bytes > 0;
+}
+
 static double bytes_each(const struct idle_result *result)
 {
-    if (result->open == 0 || result->rss_before_bytes == 0 || result->rss_after_bytes == 0)
-        return 0;
     return ((double)result->rss_after_bytes - (double)result->rss_before_bytes) / result->open;
 }
 
 static void idle_text(struct buf *out, const struct idle_result *result)
 {
     buf_printf(out, "open        %u connections, in %.2f s\n", result->open, result->connect_seconds);
-    if (result->rss_before_bytes == 0 || result->rss_after_bytes == 0) {
+    if (!rss_known(result)) {
         buf_printf(out, "memory      not known: give the broker's --pid\n");
         return;
     }
@@ -119,8 +122,12 @@ void report_idle(struct buf *out, const struct bench_options *options, const str
     }
     buf_printf(out,
                "{\"idle\":%u,\"subscribed\":%s,\"open\":%u,\"connect_seconds\":%.3f,\"pid\":%lld,"
-               "\"rss_before_bytes\":%llu,\"rss_after_bytes\":%llu,\"bytes_per_connection\":%.1f}\n",
+               "\"rss_before_bytes\":%llu,\"rss_after_bytes\":%llu,\"bytes_per_connection\":",
                options->idle, options->idle_subscribe ? "true" : "false", result->open,
                result->connect_seconds, (long long)result->pid, (unsigned long long)result->rss_before_bytes,
-               (unsigned long long)result->rss_after_bytes, bytes_each(result));
+               (unsigned long long)result->rss_after_bytes);
+    if (rss_known(result))
+        buf_printf(out, "%.1f}\n", bytes_each(result));
+    else
+        buf_append_str(out, STR("null}\n"));
 }

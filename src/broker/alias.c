@@ -28,24 +28,25 @@ void alias_table_free(struct alias_table *table)
 
 uint8_t alias_in_resolve(struct connection *connection, uint16_t alias, struct str *topic)
 {
-    uint16_t max = shard_of_channel(&connection->channel)->settings->mqtt.max_topic_alias;
-    if (connection->aliases_in != NULL)
-        max = connection->aliases_in->max; /* as announced to this client, whatever a reload says */
+    struct alias_table **table = &connection_extras(connection)->aliases_in;
+    /* As announced to this client, whatever a reload says. */
+    uint16_t max = *table != NULL ? (*table)->max
+                                  : shard_of_channel(&connection->channel)->settings->mqtt.max_topic_alias;
     if (alias == 0 || alias > max)
         return MQTT_BAD_TOPIC_ALIAS; /* [MQTT-3.3.2-8, 3.3.2-9] */
     if (topic->len > 0) {
-        if (connection->aliases_in == NULL)
-            connection->aliases_in = table_new(max, max);
-        struct str *slot = &connection->aliases_in->topics[alias - 1];
+        if (*table == NULL)
+            *table = table_new(max, max);
+        struct str *slot = &(*table)->topics[alias - 1];
         if (!str_equal(*slot, *topic)) {
             mem_free((char *)(uintptr_t)slot->data);
             *slot = str_make(mem_dup(topic->data, topic->len), topic->len);
         }
         return MQTT_SUCCESS;
     }
-    if (connection->aliases_in == NULL || connection->aliases_in->topics[alias - 1].len == 0)
+    if (*table == NULL || (*table)->topics[alias - 1].len == 0)
         return MQTT_PROTOCOL_ERROR; /* 3.3.2.3.4: an alias that was never given */
-    *topic = connection->aliases_in->topics[alias - 1];
+    *topic = (*table)->topics[alias - 1];
     return MQTT_SUCCESS;
 }
 
@@ -56,9 +57,10 @@ static bool topic_is(const void *item, const void *key)
 
 uint16_t alias_out_get(struct connection *connection, struct str topic, bool *known)
 {
-    if (connection->aliases_out == NULL)
-        connection->aliases_out = table_new(connection->alias_max_out, connection->alias_max_out);
-    struct alias_table *table = connection->aliases_out;
+    struct connection_extras *extras = connection_extras(connection);
+    if (extras->aliases_out == NULL)
+        extras->aliases_out = table_new(connection->alias_max_out, connection->alias_max_out);
+    struct alias_table *table = extras->aliases_out;
     uint64_t hash = hash_bytes(topic.data, topic.len);
     const struct str *slot = map_find(&table->by_topic, hash, topic_is, &topic);
     *known = slot != NULL;

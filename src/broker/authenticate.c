@@ -202,17 +202,21 @@ static void send_auth(struct connection *connection, uint8_t reason, struct str 
 
 static struct scram_server **scram_of(struct connection *connection)
 {
-    return connection->setup != NULL ? &connection->setup->scram : &connection->scram;
+    struct connection_extras *extras = connection_extras(connection);
+    return extras->setup != NULL ? &extras->setup->scram : &extras->scram;
 }
 
 static struct auth_request **request_of(struct connection *connection)
 {
-    return connection->setup != NULL ? &connection->setup->request : &connection->reauth;
+    struct connection_extras *extras = connection_extras(connection);
+    return extras->setup != NULL ? &extras->setup->request : &extras->reauth;
 }
 
+/* NULL: the session is open, the client is known already. */
 static struct identity *identity_of(struct connection *connection)
 {
-    return &connection->setup->identity;
+    struct setup *setup = connection_extras(connection)->setup;
+    return setup != NULL ? &setup->identity : NULL;
 }
 
 /* The user's keys are known: the challenge goes out. */
@@ -239,7 +243,7 @@ static void come_home(struct reactor *reactor, struct mail *mail)
         step = fail(connection, request->reason, request->why);
     else if (request->kind == AUTH_SCRAM_LOOKUP)
         step = challenge(connection, request);
-    if (connection->setup != NULL) {
+    if (identity_of(connection) != NULL) {
         identity_free(identity_of(connection));
         *identity_of(connection) = request->identity;
         request->identity = (struct identity){0};
@@ -301,7 +305,7 @@ static enum auth_step scram_last(struct connection *connection, const struct mqt
         buf_free(&message);
         return fail(connection, MQTT_NOT_AUTHORIZED, err.text);
     }
-    if (connection->setup != NULL) {
+    if (identity_of(connection) != NULL) {
         identity_of(connection)->enhanced = true;
         identity_of(connection)->auth_data = message; /* goes out with CONNACK */
     } else {
@@ -328,7 +332,7 @@ enum auth_step authenticate_continue(struct connection *connection, const struct
 
 enum auth_step authenticate_again(struct connection *connection, const struct mqtt_disconnect *auth)
 {
-    if (!connection->enhanced || connection->reauth != NULL || !method_is_scram(&auth->properties))
+    if (!connection->enhanced || *request_of(connection) != NULL || !method_is_scram(&auth->properties))
         return fail(connection, MQTT_PROTOCOL_ERROR, "re-authentication without the method of CONNECT");
     return scram_first(connection, &auth->properties, session_client_id(connection->session));
 }

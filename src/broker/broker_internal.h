@@ -159,44 +159,58 @@ struct alias_table {
     struct map by_topic; /* out */
 };
 
-struct connection {
-    struct channel channel; /* first */
-    struct session *session;
-    struct setup *setup;          /* until the session is open: connect.c */
-    struct client_acl *acl;       /* NULL: all is allowed */
-    char *username;               /* NULL: anonymous */
-    struct held *held_first;      /* acknowledgements that wait for the disk, in order */
+/* What few connections have, made when the first of it is needed: an idle connection does without. */
+struct connection_extras {
+    struct connection *connection;
+    struct setup *setup;     /* until the session is open: connect.c */
+    struct held *held_first; /* acknowledgements that wait for the disk, in order */
     struct held *held_last;
+    uint32_t held_count;
     struct alias_table *aliases_in;
     struct alias_table *aliases_out;
     struct rate_limit *rate;
-    struct scram_server *scram;   /* a re-authentication */
-    struct auth_request *reauth;  /* the same, on a worker */
-    struct token_expiry *expiry;  /* of the token that let it in */
+    struct scram_server *scram;      /* a re-authentication */
+    struct auth_request *reauth;     /* the same, on a worker */
+    struct token_expiry *expiry;     /* of the token that let it in */
     struct token_rules *token_rules; /* what the token allows: connect.c */
-    struct list all;              /* shard.connections */
-    struct list stall;            /* shard.stalled */
-    uint64_t allowed_hash;       /* of the topic that the ACL allowed last; 0: none */
+    struct list stall;               /* shard.stalled */
+};
+
+struct connection {
+    struct channel channel; /* first */
+    struct session *session;
+    struct connection_extras *extras; /* NULL: none of it */
+    struct client_acl *acl;           /* NULL: all is allowed */
+    char *username;                   /* NULL: anonymous */
+    struct list all;                  /* shard.connections */
+    uint64_t allowed_hash;            /* of the topic that the ACL allowed last; 0: none */
     uint32_t max_packet_in;
-    uint32_t max_packet_out; /* what the client takes */
+    uint32_t max_packet_out;   /* what the client takes */
     uint32_t session_expiry_s; /* as asked, for the end of the connection */
-    uint16_t receive_maximum; /* the client's: how much may be in flight to it */
-    uint16_t alias_max_out;   /* how many aliases the client takes */
+    uint16_t receive_maximum;  /* the client's: how much may be in flight to it */
+    uint16_t alias_max_out;    /* how many aliases the client takes */
     uint16_t keep_alive_s;
     uint8_t version; /* 0: unknown yet */
     uint8_t state;
-    bool problem_info : 1;   /* reason strings may be sent */
+    bool problem_info : 1; /* reason strings may be sent */
     bool superuser : 1;
     bool bridge : 1;         /* says that it is one: retained messages keep their flag */
     bool clean_end : 1;      /* DISCONNECT came: no will */
-    bool anonymous : 1;
     bool stalled : 1;
     bool rate_paused : 1;
     bool output_full : 1;    /* does not read what it is sent: not read from either */
     bool refusal_logged : 1; /* the first is worth a line, the others are not */
     bool enhanced : 1;       /* let in by SCRAM: may re-authenticate */
-    uint16_t held_count;     /* in the list of held_first */
 };
+_Static_assert(sizeof(struct connection) <= 256, "there are hundreds of thousands of them");
+
+/* The connection's extras, made if need be. */
+struct connection_extras *connection_extras(struct connection *connection);
+
+static inline bool connection_holds_acks(const struct connection *connection)
+{
+    return connection->extras != NULL && connection->extras->held_first != NULL;
+}
 
 /* connection.c */
 extern const struct channel_ops connection_ops;
@@ -204,7 +218,6 @@ extern const struct channel_ops connection_ops;
  * reason string; NULL: the reason's own. */
 void connection_fail(struct connection *connection, uint8_t reason, const char *text);
 void connection_resume(struct connection *connection); /* when nothing holds it back any more */
-uint8_t *connection_reserve(struct connection *connection, size_t bytes);
 void connection_send(struct connection *connection, const struct buf *packet);
 /* PUBACK, PUBREC, PUBREL, PUBCOMP: in order behind acknowledgements that are held. */
 void connection_ack(struct connection *connection, uint8_t type, uint16_t packet_id, uint8_t reason,

@@ -104,18 +104,18 @@ static void read_connect(struct connection *connection, const struct mqtt_frame 
         connection_fail(connection, reason, text);
         return;
     }
-    connection->setup = mem_zalloc(sizeof(*connection->setup));
+    connection_extras(connection)->setup = mem_zalloc(sizeof(struct setup));
     connection->state = CONNECTION_AUTHENTICATING;
     if (connect.client_id.len == 0) {
-        connection->setup->assigned_client_id = assign_client_id();
-        connect.client_id = str_of(connection->setup->assigned_client_id);
+        connection->extras->setup->assigned_client_id = assign_client_id();
+        connect.client_id = str_of(connection->extras->setup->assigned_client_id);
     }
     go_on(connection, authenticate_start(connection, &connect));
 }
 
 void authenticate_finished(struct connection *connection, enum auth_step step)
 {
-    if (connection->setup == NULL)
+    if (connection->extras->setup == NULL)
         return; /* a re-authentication: the session is open all the while */
     go_on(connection, step);
     if (step != AUTH_REFUSED)
@@ -255,7 +255,7 @@ static void describe_server(struct connection *connection, const struct mqtt_con
 static void send_connack(struct connection *connection, const struct mqtt_connect *connect, bool session_present)
 {
     struct shard *shard = shard_of_channel(&connection->channel);
-    const struct setup *setup = connection->setup;
+    const struct setup *setup = connection->extras->setup;
     struct mqtt_connack connack = {.session_present = session_present, .reason = MQTT_SUCCESS};
     mqtt_properties_init(&connack.properties);
     if (connect->version == MQTT_5) {
@@ -288,24 +288,26 @@ static void set_token_expiry(struct connection *connection, int64_t expires_s)
     if (expires_s == 0)
         return;
     struct reactor *reactor = channel_reactor(&connection->channel);
-    connection->expiry = mem_zalloc(sizeof(*connection->expiry));
-    connection->expiry->connection = connection;
-    connection->expiry->timer.fire = token_expired;
+    struct token_expiry *expiry = mem_zalloc(sizeof(*expiry));
+    connection_extras(connection)->expiry = expiry;
+    expiry->connection = connection;
+    expiry->timer.fire = token_expired;
     int64_t left_ms = expires_s * 1000 - reactor_wall_ms(reactor);
-    timer_set(reactor, &connection->expiry->timer, reactor_now_ms(reactor) + (left_ms > 0 ? left_ms : 0));
+    timer_set(reactor, &expiry->timer, reactor_now_ms(reactor) + (left_ms > 0 ? left_ms : 0));
 }
 
 void token_free(struct connection *connection)
 {
-    if (connection->expiry != NULL) {
-        timer_clear(channel_reactor(&connection->channel), &connection->expiry->timer);
-        mem_free(connection->expiry);
+    struct connection_extras *extras = connection->extras;
+    if (extras->expiry != NULL) {
+        timer_clear(channel_reactor(&connection->channel), &extras->expiry->timer);
+        mem_free(extras->expiry);
     }
-    if (connection->token_rules != NULL) {
-        for (size_t i = 0; i < connection->token_rules->count; i++)
-            acl_rule_free(&connection->token_rules->rules[i]);
-        mem_free(connection->token_rules->rules);
-        mem_free(connection->token_rules);
+    if (extras->token_rules != NULL) {
+        for (size_t i = 0; i < extras->token_rules->count; i++)
+            acl_rule_free(&extras->token_rules->rules[i]);
+        mem_free(extras->token_rules->rules);
+        mem_free(extras->token_rules);
     }
 }
 
@@ -314,7 +316,7 @@ void connection_compile_acl(struct connection *connection)
     if (connection->superuser)
         return;
     struct shard *shard = shard_of_channel(&connection->channel);
-    const struct token_rules *own = connection->token_rules;
+    const struct token_rules *own = connection->extras != NULL ? connection->extras->token_rules : NULL;
     const struct acl_subject subject = {
         .username = str_of(connection->username),
         .client_id = session_client_id(connection->session),
@@ -329,15 +331,16 @@ void connection_compile_acl(struct connection *connection)
 /* Who the client is from here on. */
 static void take_identity(struct connection *connection)
 {
-    struct identity *identity = &connection->setup->identity;
+    struct identity *identity = &connection->extras->setup->identity;
     connection->superuser = identity->superuser;
     connection->enhanced = identity->enhanced;
     connection->username = identity->username;
     identity->username = NULL;
     if (identity->rule_count > 0) {
-        connection->token_rules = mem_zalloc(sizeof(*connection->token_rules));
-        connection->token_rules->rules = identity->rules;
-        connection->token_rules->count = identity->rule_count;
+        struct token_rules *own = mem_zalloc(sizeof(*own));
+        own->rules = identity->rules;
+        own->count = identity->rule_count;
+        connection_extras(connection)->token_rules = own;
         identity->rules = NULL;
         identity->rule_count = 0;
     }
@@ -381,6 +384,26 @@ static void start_rate_limit(struct connection *connection)
     rate_limit_start(connection, rate);
 }
 
+/* Most connections have no extras from here on. */
+static void end_setup(struct connection *connection)
+{
+    static const struct connection_extras none;
+    struct connection_extras *extras = connection->extras;
+    setup_free(extras->setup);
+    *extras = (struct connection_extras){
+        .connection = NULL,
+        .rate = extras->rate,
+        .expiry = extras->expiry,
+        .token_rules = extras->token_rules,
+    };
+    if (memcmp(extras, &none, sizeof(none)) == 0) {
+        mem_free(extras);
+        connection->extras = NULL;
+    } else {
+        extras->connection = connection;
+    }
+}
+
 static void open_session(struct connection *connection, const struct mqtt_connect *connect, uint64_t hash)
 {
     struct shard *shard = shard_of_channel(&connection->channel);
@@ -406,8 +429,7 @@ static void open_session(struct connection *connection, const struct mqtt_connec
     start_rate_limit(connection);
     send_connack(connection, connect, present);
     connection->state = CONNECTION_OPEN;
-    setup_free(connection->setup);
-    connection->setup = NULL;
+    end_setup(connection);
     log_connected(connection, present);
     session_pump(shard, session);
 }
@@ -417,7 +439,7 @@ static void open_session(struct connection *connection, const struct mqtt_connec
 /* The AUTH packets of an exchange, behind CONNECT. */
 static void read_auth(struct connection *connection, uint8_t *data, size_t len)
 {
-    struct setup *setup = connection->setup;
+    struct setup *setup = connection->extras->setup;
     struct mqtt_frame frame;
     enum mqtt_scan scan =
         mqtt_frame_scan(data + setup->handled, len - setup->handled, connection->max_packet_in, &frame);
@@ -440,8 +462,8 @@ static size_t place(struct connection *connection, const struct mqtt_frame *fram
     uint8_t reason = mqtt_decode_connect(frame, &connect);
     assert(reason == MQTT_SUCCESS);
     (void)reason;
-    if (connection->setup->assigned_client_id != NULL)
-        connect.client_id = str_of(connection->setup->assigned_client_id);
+    if (connection->extras->setup->assigned_client_id != NULL)
+        connect.client_id = str_of(connection->extras->setup->assigned_client_id);
     uint64_t hash = hash_stable(connect.client_id.data, connect.client_id.len);
     unsigned target = broker_shard_of(shard->broker, hash);
     if (target != shard->index) {
@@ -449,8 +471,8 @@ static size_t place(struct connection *connection, const struct mqtt_frame *fram
         return 0;
     }
     size_t used = frame->total_len;
-    if (connection->setup->handled > used)
-        used = connection->setup->handled;
+    if (connection->extras->setup->handled > used)
+        used = connection->extras->setup->handled;
     open_session(connection, &connect, hash);
     return used;
 }
@@ -475,9 +497,9 @@ size_t connect_on_data(struct connection *connection, uint8_t *data, size_t len)
     }
     if (connection->state == CONNECTION_NEW) {
         read_connect(connection, &frame);
-        if (connection->setup != NULL)
-            connection->setup->handled = frame.total_len;
-    } else if (connection->state == CONNECTION_AUTHENTICATING && connection->setup->request == NULL &&
+        if (connection->extras != NULL && connection->extras->setup != NULL)
+            connection->extras->setup->handled = frame.total_len;
+    } else if (connection->state == CONNECTION_AUTHENTICATING && connection->extras->setup->request == NULL &&
                !channel_is_closing(&connection->channel)) {
         read_auth(connection, data, len);
     }

@@ -117,7 +117,7 @@ static void write_ack(struct connection *connection, uint8_t type, uint16_t pack
 void connection_ack(struct connection *connection, uint8_t type, uint16_t packet_id, uint8_t reason,
                     const char *text)
 {
-    if (connection->held_first != NULL)
+    if (connection_holds_acks(connection))
         held_append(connection, type, packet_id, reason, NULL);
     else
         write_ack(connection, type, packet_id, reason, text);
@@ -134,12 +134,13 @@ struct held *held_append(struct connection *connection, uint8_t type, uint16_t p
     held->ticket = ticket;
     if (ticket != NULL)
         ticket->held = held;
-    if (connection->held_last != NULL)
-        connection->held_last->next = held;
+    struct connection_extras *extras = connection_extras(connection);
+    if (extras->held_last != NULL)
+        extras->held_last->next = held;
     else
-        connection->held_first = held;
-    connection->held_last = held;
-    connection->held_count++;
+        extras->held_first = held;
+    extras->held_last = held;
+    extras->held_count++;
     return held;
 }
 
@@ -153,12 +154,13 @@ static void held_free(struct held *held)
 
 void held_flush(struct connection *connection)
 {
-    while (connection->held_first != NULL && connection->held_first->ticket == NULL) {
-        struct held *held = connection->held_first;
-        connection->held_first = held->next;
-        if (connection->held_first == NULL)
-            connection->held_last = NULL;
-        connection->held_count--;
+    struct connection_extras *extras = connection->extras;
+    while (extras->held_first != NULL && extras->held_first->ticket == NULL) {
+        struct held *held = extras->held_first;
+        extras->held_first = held->next;
+        if (extras->held_first == NULL)
+            extras->held_last = NULL;
+        extras->held_count--;
         if (held->subscribe != NULL)
             held_subscribe_send(connection, held);
         else if (held->reason < 0x80 || connection->version == MQTT_5)
@@ -170,12 +172,14 @@ void held_flush(struct connection *connection)
 
 void held_drop_all(struct connection *connection)
 {
-    while (connection->held_first != NULL) {
-        struct held *held = connection->held_first;
-        connection->held_first = held->next;
+    struct connection_extras *extras = connection->extras;
+    while (extras != NULL && extras->held_first != NULL) {
+        struct held *held = extras->held_first;
+        extras->held_first = held->next;
         held_free(held);
     }
-    connection->held_last = NULL;
+    if (extras != NULL)
+        extras->held_last = NULL;
 }
 
 /* ---- Packets --------------------------------------------------------------------------------------------- */
@@ -310,6 +314,32 @@ static void on_timeout(struct channel *channel)
     channel_abort(channel, &why);
 }
 
+struct connection_extras *connection_extras(struct connection *connection)
+{
+    if (connection->extras == NULL) {
+        connection->extras = mem_zalloc(sizeof(*connection->extras));
+        connection->extras->connection = connection;
+    }
+    return connection->extras;
+}
+
+static void extras_free(struct connection *connection)
+{
+    struct connection_extras *extras = connection->extras;
+    if (extras == NULL)
+        return;
+    list_remove(&extras->stall);
+    held_drop_all(connection);
+    rate_limit_stop(connection);
+    token_free(connection);
+    authenticate_cancel(extras->reauth);
+    setup_free(extras->setup);
+    scram_server_free(extras->scram);
+    alias_table_free(extras->aliases_in);
+    alias_table_free(extras->aliases_out);
+    mem_free(extras);
+}
+
 static void on_closed(struct channel *channel, const struct error *why)
 {
     struct connection *connection = (struct connection *)channel;
@@ -317,20 +347,12 @@ static void on_closed(struct channel *channel, const struct error *why)
     log_end(connection, why);
     connection->state = CONNECTION_CLOSED;
     list_remove(&connection->all);
-    list_remove(&connection->stall);
-    held_drop_all(connection);
-    rate_limit_stop(connection);
-    token_free(connection);
-    authenticate_cancel(connection->reauth);
-    setup_free(connection->setup);
     if (connection->session != NULL) {
         COUNT(shard, connections, -1);
         session_detach(shard, connection->session);
     }
-    scram_server_free(connection->scram);
+    extras_free(connection);
     client_acl_free(connection->acl);
-    alias_table_free(connection->aliases_in);
-    alias_table_free(connection->aliases_out);
     mem_free(connection->username);
 }
 

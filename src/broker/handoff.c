@@ -255,7 +255,7 @@ void handoff_stall(struct shard *shard, struct connection *connection)
         return;
     connection->stalled = true;
     channel_pause(&connection->channel);
-    list_append(&shard->stalled, &connection->stall);
+    list_append(&shard->stalled, &connection_extras(connection)->stall);
     atomic_store(&shard->resume_wanted, true);
     /* What was worked off before the flag was up found nobody waiting: look again. */
     if (atomic_load(&shard->handed_bytes) < HANDED_LOW && atomic_exchange(&shard->resume_wanted, false))
@@ -268,7 +268,7 @@ void handoff_resume_stalled(struct reactor *reactor, struct mail *mail)
         return;
     struct shard *shard = CONTAINER_OF(mail, struct shard, resume);
     LIST_EACH_SAFE (it, &shard->stalled) {
-        struct connection *connection = CONTAINER_OF(it, struct connection, stall);
+        struct connection *connection = CONTAINER_OF(it, struct connection_extras, stall)->connection;
         list_remove(it);
         connection->stalled = false;
         connection_resume(connection);

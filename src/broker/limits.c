@@ -46,12 +46,12 @@ void rate_limit_start(struct connection *connection, const struct rate_settings 
     limit->filled_ms = reactor_now_ms(channel_reactor(&connection->channel));
     limit->timer.fire = resume;
     limit->connection = connection;
-    connection->rate = limit;
+    connection_extras(connection)->rate = limit;
 }
 
 void rate_limit_take(struct connection *connection, size_t bytes)
 {
-    struct rate_limit *limit = connection->rate;
+    struct rate_limit *limit = connection->extras->rate;
     struct reactor *reactor = channel_reactor(&connection->channel);
     refill(limit, reactor_now_ms(reactor));
     limit->messages -= limit->rate.messages_per_second > 0 ? 1 : 0;
@@ -66,9 +66,9 @@ void rate_limit_take(struct connection *connection, size_t bytes)
 
 void rate_limit_stop(struct connection *connection)
 {
-    if (connection->rate == NULL)
+    struct rate_limit *limit = connection->extras->rate;
+    if (limit == NULL)
         return;
-    timer_clear(channel_reactor(&connection->channel), &connection->rate->timer);
-    mem_free(connection->rate);
-    connection->rate = NULL;
+    timer_clear(channel_reactor(&connection->channel), &limit->timer);
+    mem_free(limit);
 }

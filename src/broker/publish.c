@@ -216,8 +216,8 @@ static bool take_packet_id(struct connection *connection, const struct mqtt_publ
         acknowledge_again(connection, in); /* [MQTT-4.3.3-10]: nothing is delivered again */
         return false;
     }
-    if (connection->version == MQTT_5 &&
-        session->received.count + connection->held_count >= settings->mqtt.receive_maximum) {
+    uint32_t held = connection->extras != NULL ? connection->extras->held_count : 0;
+    if (connection->version == MQTT_5 && session->received.count + held >= settings->mqtt.receive_maximum) {
         connection_fail(connection, MQTT_RECEIVE_MAXIMUM_EXCEEDED,
                         "more unacknowledged messages than the receive maximum"); /* [MQTT-3.3.4-7] */
         return false;
@@ -265,7 +265,7 @@ void handle_publish(struct connection *connection, const struct mqtt_frame *fram
         return;
     }
     COUNT(shard, messages_received, 1);
-    if (connection->rate != NULL)
+    if (connection->extras != NULL && connection->extras->rate != NULL)
         rate_limit_take(connection, frame->total_len);
     if (in.qos > 0 && !take_packet_id(connection, &in))
         return;

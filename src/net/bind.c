@@ -7,54 +7,55 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 enum { BACKLOG = 4096 };
 
-static bool split(const char *text, char host[256], char port[8], struct error *err)
+/* Takes a text apart into host (without brackets) and port. */
+static bool split(const char *text, char host[256], uint16_t *port, struct error *err)
 {
     const char *colon = strrchr(text, ':');
-    size_t host_len = colon != NULL ? (size_t)(colon - text) : 0;
-    size_t digits = colon != NULL ? strspn(colon + 1, "0123456789") : 0;
-    bool good = colon != NULL && host_len < 256 && digits >= 1 && digits <= 5 && colon[1 + digits] == '\0' &&
-                atoi(colon + 1) <= 65535;
-    if (good) {
-        memcpy(host, text, host_len);
-        host[host_len] = '\0';
-        memcpy(port, colon + 1, digits + 1);
-        if (host[0] == '[') {
-            good = host_len > 2 && host[host_len - 1] == ']';
-            host[host_len - 1] = '\0';
-            memmove(host, host + 1, host_len - 1);
-        } else {
-            good = strchr(host, ':') == NULL;
-        }
+    size_t len = colon != NULL ? (size_t)(colon - text) : 0;
+    uint64_t number = 0;
+    bool good = colon != NULL && len < 256 && str_to_u64(str_of(colon + 1), &number, NULL) && number <= 65535;
+    const char *from = text;
+    if (good && from[0] == '[') {
+        good = len > 2 && from[len - 1] == ']';
+        from++;
+        len -= 2;
+    } else if (good) {
+        good = memchr(from, ':', len) == NULL;
     }
-    if (good)
-        return true;
-    error_set(err, ERR_INVALID, "bind address \"%s\" is not HOST:PORT", text);
-    return error_hint(err, "for example 127.0.0.1:1883, [::1]:1883 or *:1883; port 0 picks a free one");
+    if (!good) {
+        error_set(err, ERR_INVALID, "bind address \"%s\" is not HOST:PORT", text);
+        return error_hint(err, "for example 127.0.0.1:1883, [::1]:1883 or *:1883; port 0 picks a free one");
+    }
+    memcpy(host, from, len);
+    host[len] = '\0';
+    *port = (uint16_t)number;
+    return true;
 }
 
 bool bind_parse(const char *text, struct bind_address *address, struct error *err)
 {
     char host[256];
-    char port[8];
-    if (!split(text, host, port, err))
+    uint16_t port = 0;
+    if (!split(text, host, &port, err))
         return false;
     memset(address, 0, sizeof *address);
     address->any = host[0] == '\0' || strcmp(host, "*") == 0;
     if (address->any) {
         struct sockaddr_in6 in6 = {
-            .sin6_family = AF_INET6, .sin6_addr = in6addr_any, .sin6_port = htons((uint16_t)atoi(port))};
+            .sin6_family = AF_INET6, .sin6_addr = in6addr_any, .sin6_port = htons(port)};
         memcpy(&address->socket, &in6, sizeof in6);
         address->len = sizeof in6;
         return true;
     }
     struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
-    int code = getaddrinfo(host, port, &hints, &found);
+    char service[8];
+    snprintf(service, sizeof service, "%u", port);
+    int code = getaddrinfo(host, service, &hints, &found);
     if (code != 0)
         return error_set(err, ERR_INVALID, "bind address \"%s\": %s", text, gai_strerror(code));
     memcpy(&address->socket, found->ai_addr, found->ai_addrlen);
@@ -114,10 +115,11 @@ static bool failed(const struct bind_address *address, int errnum, struct error 
     address_from_socket((const struct sockaddr *)&address->socket, ip, &port);
     address_text(ip, port, text, sizeof text);
     error_errno(err, errnum, "cannot listen on %s", text);
-    if (errnum == EADDRINUSE)
+    if (errnum == EADDRINUSE) {
         error_hint(err, "another program listens there; choose another port");
-    else if (errnum == EACCES)
+    } else if (errnum == EACCES) {
         error_hint(err, "ports below 1024 need CAP_NET_BIND_SERVICE");
+    }
     return false;
 }
 

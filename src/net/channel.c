@@ -256,10 +256,11 @@ void channel_flush(struct channel *channel)
     if ((channel->flags & (LEAVES | CHANNEL_BLOCKED)) != 0)
         return;
     bool written = channel->layer != NULL ? layer_write(channel) : output_write_socket(channel);
-    if (!written)
+    if (!written) {
         channel_abort(channel, &channel->reactor->failure);
-    else
+    } else {
         flushed(channel);
+    }
 }
 
 static void log_failed_handshake(const struct channel *channel)
@@ -282,10 +283,11 @@ void channel_teardown(struct channel *channel)
     struct reactor *reactor = channel->reactor;
     static const struct error no_error = {.code = ERR_NONE};
     output_drop(channel);
-    if ((channel->flags & CHANNEL_OPEN) != 0)
+    if ((channel->flags & CHANNEL_OPEN) != 0) {
         channel->ops->on_closed(channel, channel->why != NULL ? channel->why : &no_error);
-    else
+    } else {
         log_failed_handshake(channel);
+    }
     wheel_remove(channel);
     input_free(channel);
     layer_free(channel->layer);
@@ -307,10 +309,11 @@ static void close_list(struct list *list, bool wait, const struct error *why)
     LIST_EACH_SAFE(it, list)
     {
         struct channel *channel = CONTAINER_OF(it, struct channel, wheel);
-        if (wait)
+        if (wait) {
             channel_close(channel, why);
-        else
+        } else {
             channel_abort(channel, why);
+        }
     }
 }
 

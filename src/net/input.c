@@ -138,19 +138,21 @@ static void show(struct channel *channel, uint8_t *data, size_t len)
 {
     size_t used = channel->ops->on_data(channel, data, len);
     assert(used <= len);
-    if ((channel->flags & CHANNEL_CLOSING) != 0)
+    if ((channel->flags & CHANNEL_CLOSING) != 0) {
         input_free(channel);
-    else if (!keep(channel, data + used, len - used))
+    } else if (!keep(channel, data + used, len - used)) {
         fail_memory(channel);
+    }
 }
 
 void input_show(struct channel *channel)
 {
     struct window window;
-    if (open_window(channel, &window))
+    if (open_window(channel, &window)) {
         show(channel, window.data, window.len);
-    else
+    } else {
         fail_memory(channel);
+    }
 }
 
 static enum fill fill(struct channel *channel, uint8_t *at, size_t room, size_t *got)

@@ -24,9 +24,9 @@ enum step proxy_handshake(struct channel *channel)
 {
     struct reactor *reactor = channel->reactor;
     ssize_t n;
-    do
+    do {
         n = recv(channel->fd, reactor->buffer, PROXY_HEADER_BYTES_MAX, MSG_PEEK);
-    while (n < 0 && errno == EINTR);
+    } while (n < 0 && errno == EINTR);
     if (n < 0 && errno == EAGAIN)
         return STEP_WAIT;
     if (n < 0) {

@@ -37,9 +37,10 @@ static bool failed(struct channel *channel, int code, const char *what)
         return error_set(failure, ERR_IO, "connection lost");
     }
     const char *text = tls_reason(reason, sizeof reason);
-    if (verified != X509_V_OK)
+    if (verified != X509_V_OK) {
         return error_set(failure, ERR_DENIED, "%s: client certificate: %s", what,
                          X509_verify_cert_error_string(verified));
+    }
     return error_set(failure, ERR_PROTOCOL, "%s: %s", what, text);
 }
 
@@ -54,10 +55,11 @@ enum step tls_handshake(struct channel *channel)
     int code = SSL_get_error(ssl, done);
     if (code == SSL_ERROR_WANT_READ || code == SSL_ERROR_WANT_WRITE)
         return STEP_WAIT;
-    if (code == SSL_ERROR_ZERO_RETURN || (code == SSL_ERROR_SYSCALL && errno == 0 && ERR_peek_error() == 0))
+    if (code == SSL_ERROR_ZERO_RETURN || (code == SSL_ERROR_SYSCALL && errno == 0 && ERR_peek_error() == 0)) {
         error_set(&channel->reactor->failure, ERR_NONE, "closed in the TLS handshake");
-    else
+    } else {
         failed(channel, code, "TLS handshake");
+    }
     return STEP_FAILED;
 }
 

@@ -180,9 +180,10 @@ enum fill websocket_fill(struct channel *channel, uint8_t *at, size_t room, size
         buf_free(&websocket->early);
     if (result == WS_OPEN)
         return outcome;
-    if (result == WS_CLOSED)
+    if (result == WS_CLOSED) {
         failure->code = ERR_NONE;
-    else
+    } else {
         error_set(failure, ERR_PROTOCOL, "WebSocket: %s", reason);
+    }
     return FILL_END;
 }

@@ -29,9 +29,10 @@ static struct listener *listener_new(struct reactor_group *group, const struct l
 {
     struct listener *listener = mem_zalloc(sizeof *listener);
     listener->name = mem_strdup(options->name != NULL ? options->name : options->bind);
-    if (options->websocket)
+    if (options->websocket) {
         listener->websocket_path =
             mem_strdup(options->websocket_path != NULL ? options->websocket_path : "/mqtt");
+    }
     listener->has_tls = options->tls != NULL;
     listener->proxy_protocol = options->proxy_protocol;
     listener->handshake_timeout_s =

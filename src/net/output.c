@@ -8,6 +8,7 @@
  * following are large. While the last piece grows, only out_next moves: output_sync() makes its len true. */
 #include "net/net_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sys/uio.h>
 
@@ -85,10 +86,11 @@ static void piece_free(struct reactor *reactor, struct out_piece *piece)
 static void append(struct channel *channel, struct out_piece *piece)
 {
     piece->next = NULL;
-    if (channel->out_last != NULL)
+    if (channel->out_last != NULL) {
         channel->out_last->next = piece;
-    else
+    } else {
         channel->out_first = piece;
+    }
     channel->out_last = piece;
 }
 
@@ -208,6 +210,7 @@ void output_consumed(struct channel *channel, size_t n)
         pop_first(channel);
     }
     if (n > 0) {
+        assert(channel->out_first != NULL); /* no more than there was is written */
         channel->out_first->data += n;
         channel->out_first->len -= n;
     }

@@ -92,10 +92,11 @@ static bool parse_v1_line(struct str line, struct proxy_info *out)
     if (!parse_address(field[1], family, source) || !parse_address(field[2], family, destination) ||
         !parse_port(field[3], &out->peer_port) || !parse_port(field[4], &destination_port))
         return false;
-    if (family == AF_INET)
+    if (family == AF_INET) {
         set_ipv4(out, source);
-    else
+    } else {
         memcpy(out->peer, source, 16);
+    }
     out->has_peer = true;
     return true;
 }
@@ -110,9 +111,10 @@ static int64_t parse_v1(const uint8_t *data, size_t len, struct proxy_info *out)
     if (line < sizeof v1_start + 1 || data[line - 1] != '\r')
         return refuse(out, "version 1: the line does not end with CR LF");
     struct str text = str_make(data + sizeof v1_start, line - 1 - sizeof v1_start);
-    if (!parse_v1_line(text, out))
+    if (!parse_v1_line(text, out)) {
         return refuse(
             out, "version 1: not \"TCP4\" or \"TCP6\" with two addresses and two ports, nor \"UNKNOWN\"");
+    }
     return (int64_t)line + 1;
 }
 

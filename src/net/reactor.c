@@ -330,7 +330,7 @@ struct reactor_group *reactor_group_start(const struct reactor_group_options *op
     struct reactor_group *group = mem_zalloc(sizeof *group);
     group->options = *options;
     group->count = options->count != 0 ? options->count : core_count();
-    group->reactors = mem_zalloc(group->count * sizeof *group->reactors);
+    group->reactors = mem_zalloc(group->count * sizeof(struct reactor *));
     atomic_init(&group->stopping, false);
     pthread_mutex_init(&group->lock, NULL);
     pthread_cond_init(&group->changed, NULL);

@@ -27,10 +27,11 @@ const char *tls_reason(char *out, size_t cap)
 {
     unsigned long code = ERR_get_error();
     const char *reason = code != 0 ? ERR_reason_error_string(code) : "unknown error";
-    if (reason != NULL)
+    if (reason != NULL) {
         snprintf(out, cap, "%s", reason);
-    else
+    } else {
         ERR_error_string_n(code, out, cap);
+    }
     ERR_clear_error();
     return out;
 }

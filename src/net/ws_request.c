@@ -70,10 +70,11 @@ static void choose_protocol(struct str list, struct ws_request *out)
 {
     struct str piece;
     while (out->protocol == NULL && str_next(&list, ',', &piece)) {
-        if (str_is(trim(piece), "mqtt"))
+        if (str_is(trim(piece), "mqtt")) {
             out->protocol = "mqtt";
-        else if (str_is(trim(piece), "mqttv3.1"))
+        } else if (str_is(trim(piece), "mqttv3.1")) {
             out->protocol = "mqttv3.1";
+        }
     }
 }
 
