@@ -28,7 +28,8 @@ static bool split(const char *text, char host[256], uint16_t *port, struct error
     }
     if (!good) {
         error_set(err, ERR_INVALID, "bind address \"%s\" is not HOST:PORT", text);
-        return error_hint(err, "for example 127.0.0.1:1883, [::1]:1883 or *:1883; port 0 picks a free one");
+        error_hint(err, "for example 127.0.0.1:1883, [::1]:1883 or *:1883; port 0 picks a free one");
+        return false;
     }
     memcpy(host, from, len);
     host[len] = '\0';
