@@ -16,7 +16,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define CONNECTIONS_PER_SOURCE 20000
+#define CONNECTIONS_PER_SOURCE 8000 /* connect() slows down once half of a source's ports are taken */
 #define LISTEN_BACKLOG         4096
 
 bool stream_resolve(struct stream_address *out, const char *host, uint16_t port, struct error *err)
@@ -61,10 +61,12 @@ static void bind_source(int fd, const struct stream_address *address, uint32_t n
 
 static bool connect_error(int errnum, const struct stream_address *address, struct error *err)
 {
+    if (errnum == ECONNREFUSED) {
+        error_set(err, ERR_IO, "cannot connect to %s: connection refused", address->text);
+        return error_hint(err, "is the broker running?");
+    }
     error_errno(err, errnum, "cannot connect to %s", address->text);
-    if (errnum == ECONNREFUSED)
-        error_hint(err, "is the broker running?");
-    else if (errnum == EADDRNOTAVAIL)
+    if (errnum == EADDRNOTAVAIL)
         error_hint(err, "no free local port: fewer connections, or a wider net.ipv4.ip_local_port_range");
     else if (errnum == EMFILE)
         error_hint(err, "raise the limit of open files (ulimit -n)");
