@@ -94,6 +94,25 @@ static void test_packets_in_pieces_come_whole(void **state)
     server_stop(&server);
 }
 
+static void test_no_memory_for_a_packet_closes_one_connection(void **state)
+{
+    (void)state;
+    struct server server;
+    server_start(&server, 1, &sum_ops);
+    int fd = client_connect(&server);
+    int other = client_connect(&server);
+    WAIT_FOR(atomic_load(&server.counts.opened) == 2);
+    mem_fail_at(1);
+    client_send(fd, "\x10\0", 2);
+    WAIT_FOR(atomic_load(&server.counts.closed) == 1);
+    mem_fail_at(0);
+    assert_int_equal(atomic_load(&server.counts.last_code), ERR_NO_MEMORY);
+    expect_sum(other, 10000, 3000);
+    close(fd);
+    close(other);
+    server_stop(&server);
+}
+
 /* ---- Pause ----------------------------------------------------------------------------------------------- */
 
 static _Atomic(struct channel *) paused_channel;
@@ -425,6 +444,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_echo_over_many_connections),
         cmocka_unit_test(test_packets_in_pieces_come_whole),
+        cmocka_unit_test(test_no_memory_for_a_packet_closes_one_connection),
         cmocka_unit_test(test_nothing_is_shown_while_paused),
         cmocka_unit_test(test_slow_reader_gets_everything_with_bounded_output),
         cmocka_unit_test(test_borrowed_output_is_released_once_when_written),
