@@ -295,7 +295,7 @@ static int check_add(const struct acl_command *command)
 
 int acl_main(int argc, char **argv)
 {
-    struct acl_command command = {.dir = CLI_DATA_DEFAULT, .allow = -1};
+    struct acl_command command = {.dir = CLI_DATA_DEFAULT, .verb = "", .allow = -1};
     int code = parse_options(&command, argc, argv);
     if (code >= 0)
         return code;

@@ -130,9 +130,10 @@ static bool make_ban(const struct ban_command *command, struct catalog_ban *ban,
         return true;
     if (!str_to_duration_ms(str_of(command->duration), &duration_ms, err))
         return error_wrap(err, "--for");
-    if (duration_ms <= 0 || duration_ms > DURATION_MAX_MS)
+    if (duration_ms <= 0 || duration_ms > DURATION_MAX_MS) {
         return error_set(err, ERR_INVALID, "--for %s: is more than 0 and at most 100 years",
                          command->duration);
+    }
     ban->until_ms = clock_wall_ms() + duration_ms;
     return true;
 }
@@ -212,7 +213,7 @@ static int parse_options(struct ban_command *command, int argc, char **argv)
 
 int ban_main(int argc, char **argv)
 {
-    struct ban_command command = {.dir = CLI_DATA_DEFAULT};
+    struct ban_command command = {.dir = CLI_DATA_DEFAULT, .verb = ""};
     int code = parse_options(&command, argc, argv);
     if (code >= 0)
         return code;

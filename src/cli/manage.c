@@ -32,10 +32,11 @@ static void json_key(struct buf *out, const char *key)
 void manage_json_text(struct buf *out, const char *key, const char *text)
 {
     json_key(out, key);
-    if (text != NULL)
+    if (text != NULL) {
         buf_append_json(out, str_of(text));
-    else
+    } else {
         buf_append_str(out, STR("null"));
+    }
 }
 
 void manage_json_bool(struct buf *out, const char *key, bool value)

@@ -47,7 +47,7 @@ static void print_help(void)
          "                    it be read from standard input (its first line, or what you type on a "
          "terminal)\n"
          "  --generate        makes a password and prints it, once\n"
-         "  --no-password     no login by password (certificate or token only)\n"
+         "  --no-password     locks the user out: no password is right\n"
          "  --superuser       no authorization rule applies; --no-superuser takes that back\n"
          "  --note TEXT       a remark for people\n"
          "  --json            output for machines\n"
@@ -325,9 +325,10 @@ static int check_usage(const struct user_command *command, const struct verb *ve
 {
     if (command->verb == NULL)
         return cli_usage("user", "say what to do: create, list, show, update or delete");
-    if (verb == NULL)
+    if (verb == NULL) {
         return cli_usage("user", "there is no \"%s\": it is create, list, show, update or delete",
                          command->verb);
+    }
     if (verb->named && (command->name == NULL || command->name[0] == '\0'))
         return cli_usage("user", "%s needs the name of a user", verb->name);
     if (!verb->named && command->name != NULL)
@@ -347,7 +348,9 @@ int user_main(int argc, char **argv)
     int code = parse_options(&command, argc, argv);
     if (code >= 0)
         return code;
-    const struct verb *verb = command.verb != NULL ? find_verb(command.verb) : NULL;
+    const struct verb *verb = find_verb(command.verb != NULL ? command.verb : "");
+    if (verb == NULL)
+        return cli_usage("user", "say what to do: create, list, show, update or delete");
     code = check_usage(&command, verb);
     if (code >= 0)
         return code;
