@@ -2,7 +2,7 @@
  *
  * Both are walked level by level. A filter whose first level is a wildcard does not reach topics that begin with `$`
  * (MQTT 5, 4.7.2), so such a pair is decided at the first level. `a/#` reaches `a` itself, so a `#` is met one level
- * early. */
+ * early; but there is no empty topic for `#` and `/#` to reach, so these are the same as `+/#` and `/+/#`. */
 #include "broker/acl.h"
 
 #include "mqtt/topic.h"
@@ -15,6 +15,10 @@ struct walk {
 
 static struct walk walk_start(struct str filter)
 {
+    if (str_is(filter, "#"))
+        filter = STR("+/#");
+    else if (str_is(filter, "/#"))
+        filter = STR("/+/#");
     struct walk walk = {.rest = filter};
     walk.more = topic_next_level(&walk.rest, &walk.level);
     return walk;
