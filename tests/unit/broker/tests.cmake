@@ -1,1 +1,2 @@
 varve_test(broker router route_cache share)
+varve_test(broker acl filter_relation settings session_queue)
