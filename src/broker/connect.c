@@ -140,7 +140,6 @@ static void send_away(struct shard *shard, struct session *session)
     connection_fail(old, MQTT_SESSION_TAKEN_OVER, NULL); /* [MQTT-3.1.4-3] */
     COUNT(shard, connections, -1);
     held_drop_all(old);
-    old->clean_end = false;
     old->state = CONNECTION_CLOSED;
     session_detach(shard, session);
 }
