@@ -165,7 +165,7 @@ struct connection_extras {
     struct setup *setup;     /* until the session is open: connect.c */
     struct held *held_first; /* acknowledgements that wait for the disk, in order */
     struct held *held_last;
-    uint32_t held_count;
+    uint32_t held_ends; /* of them, those with `ends` */
     struct alias_table *aliases_in;
     struct alias_table *aliases_out;
     struct rate_limit *rate;
@@ -278,6 +278,7 @@ struct held {
     uint16_t packet_id;
     uint8_t type;
     uint8_t reason;
+    bool ends; /* a PUBLISH that session.received does not hold: it counts against our receive maximum */
     struct held_subscribe *subscribe; /* SUBACK and UNSUBACK: handle_subscribe.c */
 };
 

@@ -134,13 +134,14 @@ struct held *held_append(struct connection *connection, uint8_t type, uint16_t p
     held->ticket = ticket;
     if (ticket != NULL)
         ticket->held = held;
+    held->ends = type == MQTT_PUBACK || type == MQTT_PUBCOMP || (type == MQTT_PUBREC && reason >= 0x80);
     struct connection_extras *extras = connection_extras(connection);
     if (extras->held_last != NULL)
         extras->held_last->next = held;
     else
         extras->held_first = held;
     extras->held_last = held;
-    extras->held_count++;
+    extras->held_ends += held->ends;
     return held;
 }
 
@@ -160,11 +161,13 @@ void held_flush(struct connection *connection)
         extras->held_first = held->next;
         if (extras->held_first == NULL)
             extras->held_last = NULL;
-        extras->held_count--;
+        extras->held_ends -= held->ends;
         if (held->subscribe != NULL)
             held_subscribe_send(connection, held);
         else if (held->reason < 0x80 || connection->version == MQTT_5)
             write_ack(connection, held->type, held->packet_id, held->reason, NULL);
+        if (held->type == MQTT_PUBREC && held->reason >= 0x80 && connection->version == MQTT_5)
+            packet_id_set_remove(&connection->session->received, held->packet_id); /* the exchange is over */
         /* Before MQTT 5 there is no way to refuse: without an acknowledgement the client sends it again. */
         held_free(held);
     }

@@ -216,7 +216,7 @@ static bool take_packet_id(struct connection *connection, const struct mqtt_publ
         acknowledge_again(connection, in); /* [MQTT-4.3.3-10]: nothing is delivered again */
         return false;
     }
-    uint32_t held = connection->extras != NULL ? connection->extras->held_count : 0;
+    uint32_t held = connection->extras != NULL ? connection->extras->held_ends : 0;
     if (connection->version == MQTT_5 && session->received.count + held >= settings->mqtt.receive_maximum) {
         connection_fail(connection, MQTT_RECEIVE_MAXIMUM_EXCEEDED,
                         "more unacknowledged messages than the receive maximum"); /* [MQTT-3.3.4-7] */
