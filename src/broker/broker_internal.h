@@ -58,6 +58,9 @@ struct shard_counters {
 
 /* ---- Broker and shards ----------------------------------------------------------------------------------- */
 
+/* Stalled publishers of a shard: nobody waits; some do, and who works off enough mails `resume`; it is on its way. */
+enum resume_state { RESUME_IDLE, RESUME_WANTED, RESUME_MAILED };
+
 struct shard {
     /* The reactor's thread only, but counters. */
     struct broker *broker;
@@ -83,8 +86,8 @@ struct shard {
     struct shard_counters counters;
     /* Other threads. */
     _Atomic size_t handed_bytes; /* in hand-offs that other reactors have not worked off */
-    atomic_bool resume_wanted;   /* connections are stalled: who works off enough mails `resume` */
-    struct mail resume;          /* belongs to whoever took resume_wanted back */
+    atomic_int resume_state; /* enum resume_state */
+    struct mail resume;      /* belongs to whoever made the state RESUME_MAILED, until it is run */
 };
 
 struct broker {
@@ -219,6 +222,7 @@ extern const struct channel_ops connection_ops;
 void connection_fail(struct connection *connection, uint8_t reason, const char *text);
 void connection_resume(struct connection *connection); /* when nothing holds it back any more */
 void connection_send(struct connection *connection, const struct buf *packet);
+bool connection_takes(const struct connection *connection, size_t bytes); /* its maximum packet size allows it */
 /* PUBACK, PUBREC, PUBREL, PUBCOMP: in order behind acknowledgements that are held. */
 void connection_ack(struct connection *connection, uint8_t type, uint16_t packet_id, uint8_t reason,
                     const char *text);

@@ -143,12 +143,21 @@ static void drop_record(struct record *record)
         message_unref(record->message);
 }
 
+/* Mails `resume` if it is wanted. There is one mail: while it is on its way it is not posted again. */
+static void post_resume(struct shard *shard)
+{
+    int wanted = RESUME_WANTED;
+    if (atomic_load(&shard->resume_state) == RESUME_WANTED &&
+        atomic_compare_exchange_strong(&shard->resume_state, &wanted, RESUME_MAILED))
+        reactor_post(shard->reactor, &shard->resume);
+}
+
 static void credit(struct shard *from, size_t bytes)
 {
     /* Sequentially consistent against handoff_stall(): one of the two sees what the other wrote. */
     size_t left = atomic_fetch_sub(&from->handed_bytes, bytes) - bytes;
-    if (left < HANDED_LOW && atomic_load(&from->resume_wanted) && atomic_exchange(&from->resume_wanted, false))
-        reactor_post(from->reactor, &from->resume);
+    if (left < HANDED_LOW)
+        post_resume(from);
 }
 
 static void receive(struct reactor *reactor, struct mail *mail)
@@ -256,10 +265,11 @@ void handoff_stall(struct shard *shard, struct connection *connection)
     connection->stalled = true;
     channel_pause(&connection->channel);
     list_append(&shard->stalled, &connection_extras(connection)->stall);
-    atomic_store(&shard->resume_wanted, true);
-    /* What was worked off before the flag was up found nobody waiting: look again. */
-    if (atomic_load(&shard->handed_bytes) < HANDED_LOW && atomic_exchange(&shard->resume_wanted, false))
-        reactor_post(shard->reactor, &shard->resume);
+    int idle = RESUME_IDLE;
+    atomic_compare_exchange_strong(&shard->resume_state, &idle, RESUME_WANTED);
+    /* What was worked off before the state was set found nobody waiting: look again. */
+    if (atomic_load(&shard->handed_bytes) < HANDED_LOW)
+        post_resume(shard);
 }
 
 void handoff_resume_stalled(struct reactor *reactor, struct mail *mail)
@@ -267,6 +277,7 @@ void handoff_resume_stalled(struct reactor *reactor, struct mail *mail)
     if (reactor == NULL)
         return;
     struct shard *shard = CONTAINER_OF(mail, struct shard, resume);
+    atomic_store(&shard->resume_state, RESUME_IDLE); /* who stalls from here on wants another one */
     LIST_EACH_SAFE (it, &shard->stalled) {
         struct connection *connection = CONTAINER_OF(it, struct connection_extras, stall)->connection;
         list_remove(it);

@@ -23,7 +23,7 @@ void shard_init(struct shard *shard, struct broker *broker, unsigned index)
     list_init(&shard->stalled);
     random_seed(&shard->random, random_u64());
     atomic_init(&shard->handed_bytes, 0);
-    atomic_init(&shard->resume_wanted, false);
+    atomic_init(&shard->resume_state, RESUME_IDLE);
 }
 
 static void housekeeping(struct reactor *reactor, struct timer *timer)
