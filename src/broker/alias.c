@@ -73,3 +73,13 @@ uint16_t alias_out_get(struct connection *connection, struct str topic, bool *kn
     map_insert(&table->by_topic, hash, fresh);
     return table->count;
 }
+
+void alias_out_take_back(struct connection *connection)
+{
+    struct alias_table *table = connection->extras->aliases_out;
+    assert(table->count > 0);
+    struct str *last = &table->topics[--table->count];
+    map_remove_item(&table->by_topic, hash_bytes(last->data, last->len), last);
+    mem_free((char *)(uintptr_t)last->data);
+    *last = STR_NONE;
+}

@@ -256,6 +256,8 @@ void rate_limit_stop(struct connection *connection);
 uint8_t alias_in_resolve(struct connection *connection, uint16_t alias, struct str *topic);
 /* The alias of the topic; *known says that the client has it already. 0: none is to be used. */
 uint16_t alias_out_get(struct connection *connection, struct str topic, bool *known);
+/* Takes the last one back: the packet that was to tell the client has not been sent. */
+void alias_out_take_back(struct connection *connection);
 void alias_table_free(struct alias_table *table);
 
 /* ---- Acknowledgements that wait -------------------------------------------------------------------------- */

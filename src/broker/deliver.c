@@ -73,10 +73,11 @@ static bool send_publish(struct connection *connection, struct publication *publ
     uint8_t on_stack[EXTRA_ON_STACK];
     uint8_t *extra = on_stack;
     size_t extra_len = 0;
+    uint16_t alias = 0;
+    bool known = false;
     if (connection->version == MQTT_5 && (connection->alias_max_out > 0 || send->id_count > 0)) {
-        bool known = false;
-        uint16_t alias =
-            connection->alias_max_out > 0 ? alias_out_get(connection, publication->topic, &known) : 0;
+        if (connection->alias_max_out > 0)
+            alias = alias_out_get(connection, publication->topic, &known);
         if (known)
             out.topic = STR("");
         if (IDS_BYTES(send->id_count) + 3 > sizeof(on_stack))
@@ -103,6 +104,8 @@ static bool send_publish(struct connection *connection, struct publication *publ
                               release_message, message);
         }
     }
+    if (!fits && alias != 0 && !known)
+        alias_out_take_back(connection);
     if (extra != on_stack)
         mem_free(extra);
     return fits;
@@ -299,8 +302,9 @@ void session_push(struct shard *shard, struct session *session, const struct out
     COUNT(shard, queued_messages, 1);
 }
 
-/* What the client had not acknowledged on its last connection: a PUBLISH again with DUP, or a PUBREL. */
-static void send_again(struct session *session, const struct inflight_entry *entry)
+/* What the client had not acknowledged on its last connection: a PUBLISH again with DUP, or a PUBREL. A message that
+ * is larger than the client takes on this one is given up. */
+static void send_again(struct session *session, struct inflight_entry *entry)
 {
     struct connection *connection = session->connection;
     if (entry->state == INFLIGHT_RELEASED) {
@@ -318,7 +322,8 @@ static void send_again(struct session *session, const struct inflight_entry *ent
         .retain = entry->retain,
         .dup = true,
     };
-    send_any(session->shard, session, &publication, &send);
+    if (!send_any(session->shard, session, &publication, &send))
+        inflight_remove(&session->inflight, entry);
 }
 
 /* [MQTT-4.4.0-1], in the order of the first sending [MQTT-4.6.0-1]. False: there is more, but no room. */
