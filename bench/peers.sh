@@ -22,8 +22,8 @@ usage: bench/peers.sh [options]
   --help
 
 environment:
-  VARVE=/path           the binary (default build/release/varve, built if it is missing)
-  VARVE_SET="a=b c=d"   more settings for varve serve
+  PEER_VARVE=/path      the binary (default build/release/varve, built if it is missing)
+  PEER_VARVE_SET="a=b c=d"   more settings for varve serve
   PEER_FLASHMQ=/path    FlashMQ's binary, PEER_NANOMQ=/path NanoMQ's
 
 exit codes: 0 done, 1 failed, 2 usage
@@ -86,7 +86,7 @@ for tool in jq mosquitto nats-server; do
     PATH=$PATH:/usr/sbin command -v $tool >/dev/null || fail "$tool is missing: apt-get install jq mosquitto nats-server"
 done
 PATH=$PATH:/usr/sbin
-: "${VARVE:=build/release/varve}"
+VARVE=${PEER_VARVE:-build/release/varve}
 if [ ! -x "$VARVE" ]; then
     cmake --preset release >&2 || fail "the release build failed"
     cmake --build --preset release >&2 || fail "the release build failed"
@@ -185,9 +185,10 @@ start_relay() {
     PORT=$(jq .port "$WORK/log")
 }
 
+# Queues as long as the peers', so that QoS 1 shows speed and not the policy for full queues.
 start_varve() {
-    local set=()
-    for pair in ${VARVE_SET:-}; do set+=(--set "$pair"); done
+    local set=(--set sessions.max_queued_messages=10000000 --set sessions.max_queued_bytes=4GiB)
+    for pair in ${PEER_VARVE_SET:-}; do set+=(--set "$pair"); done
     launch "$VARVE" serve --data "$WORK/data" --set listeners.tcp.default.bind=127.0.0.1:0 \
         --set listeners.ws.default.bind=127.0.0.1:0 --set listeners.http.bind=127.0.0.1:0 "${set[@]}"
     wait_for "jq -e .pid '$WORK/data/run.json'" || return
