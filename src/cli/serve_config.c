@@ -7,7 +7,8 @@
 
 #include <stdio.h>
 
-#define SECONDS_MAX INT64_C(0xFFFFFFFE)
+#define SECONDS_MAX           INT64_C(0xFFFFFFFE)
+#define CONNECT_TIMEOUT_MAX_S 3600
 
 struct reader {
     struct config *config;
@@ -17,6 +18,17 @@ struct reader {
 static char *owned(const char *text)
 {
     return text != NULL ? mem_strdup(text) : NULL;
+}
+
+/* A duration in whole seconds, from min to max. */
+static uint32_t read_seconds(struct config *config, const struct config_node *at, const char *key,
+                             const char *fallback, uint32_t min, uint32_t max, const char *doc)
+{
+    int64_t ms = config_duration_ms(config, at, key, fallback, doc);
+    if (ms >= (int64_t)min * 1000 && ms <= (int64_t)max * 1000)
+        return (uint32_t)(ms / 1000);
+    config_complain(config, at, key, "is from %us to %us", min, max);
+    return min;
 }
 
 /* A duration in whole seconds, or "never". */
@@ -60,17 +72,12 @@ static void read_mqtt(struct config *config, struct mqtt_settings *out)
     out->receive_maximum =
         (uint16_t)config_int(config, at, "receive_maximum", 1000, 1, 65535,
                              "QoS 1 and 2 messages a client may have unacknowledged towards the broker");
-    out->server_keep_alive = (uint16_t)(config_duration_ms(config, at, "server_keep_alive", "0s",
-                                                           "keep alive set for MQTT 5 clients; 0: their own") /
-                                        1000);
+    out->server_keep_alive = (uint16_t)read_seconds(config, at, "server_keep_alive", "0s", 0, UINT16_MAX,
+                                                    "keep alive set for MQTT 5 clients; 0: their own");
     out->keep_alive_percent = (uint32_t)config_int(config, at, "keep_alive_percent", 150, 100, 1000,
                                                    "of the keep alive, until a silent client is dropped");
-    out->connect_timeout_s =
-        (uint32_t)(config_duration_ms(config, at, "connect_timeout", "10s",
-                                      "from the connection to the end of the authentication") /
-                   1000);
-    if (out->connect_timeout_s == 0)
-        config_complain(config, at, "connect_timeout", "is at least 1s");
+    out->connect_timeout_s = read_seconds(config, at, "connect_timeout", "10s", 1, CONNECT_TIMEOUT_MAX_S,
+                                          "from the connection to the end of the authentication");
     out->max_subscriptions = (uint32_t)config_int(config, at, "max_subscriptions", 100000, 0, UINT32_MAX,
                                                   "subscriptions of one client; 0: no limit");
     out->max_client_id_bytes =
@@ -288,7 +295,8 @@ static void read_listener(struct reader *reader, const struct listener_kind *kin
     struct serve_listener *listener = &out->listeners[out->listener_count];
     *listener = (struct serve_listener){0};
     struct broker_listener_options *options = &listener->options;
-    snprintf(listener->name, sizeof(listener->name), "%s.%s", kind->name, name);
+    if (snprintf(listener->name, sizeof(listener->name), "%s.%s", kind->name, name) >= (int)sizeof(listener->name))
+        config_complain(config, at, "", "the listener's name is too long");
     bool enabled = config_bool(config, at, "enabled", true, "whether it listens");
     options->net.bind = config_text(config, at, "bind", kind->bind, "address and port; port 0 picks a free one");
     options->net.max_connections = (unsigned)config_int(config, at, "max_connections", 0, 0, 10000000,
