@@ -54,7 +54,7 @@ static bool broken(const struct link *link, int errnum, struct error *err)
     return error_errno(err, errnum, "%s", name);
 }
 
-/* False with errno 0 … as send(): the number of bytes taken, which may be none. */
+/* *sent is how many bytes the socket took, which may be none. False: the connection is broken. */
 static bool send_some(struct link *link, const uint8_t *data, size_t len, size_t *sent, struct error *err)
 {
     ssize_t taken = send(link->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -128,6 +128,21 @@ static void test_max_lag_bounds_what_subscribers_are_behind(void **state)
     assert_clean(500, 1500);
 }
 
+/* Two publishers, of which one lives on another thread than the subscriber. If the subscriber did not wake it, it
+ * would see room in its window only at the checks for stalls, 20 times a second: 10 seconds in all. */
+static void test_subscribers_wake_publishers_of_other_threads(void **state)
+{
+    (void)state;
+    struct bench_options options = options_for(relay_port);
+    options.pubs = 2;
+    options.threads = 2;
+    options.window = 1;
+    options.count = 400;
+    run(&options);
+    assert_clean(400, 400);
+    assert_true(result->seconds < 5);
+}
+
 static void test_idle_connections_are_held_and_counted(void **state)
 {
     (void)state;
@@ -309,6 +324,7 @@ int main(void)
         cmocka_unit_test(test_counts_are_exact_for_every_shape_qos_and_version),
         cmocka_unit_test(test_a_rate_is_kept_and_latency_counts_from_when_a_message_was_due),
         cmocka_unit_test(test_max_lag_bounds_what_subscribers_are_behind),
+        cmocka_unit_test(test_subscribers_wake_publishers_of_other_threads),
         cmocka_unit_test(test_idle_connections_are_held_and_counted),
         cmocka_unit_test(test_nobody_listening_is_said),
         cmocka_unit_test(test_loss_repetition_and_disorder_are_told),
