@@ -94,10 +94,14 @@ static void read_connect(struct connection *connection, const struct mqtt_frame 
     if (reason == MQTT_UNSUPPORTED_VERSION) /* answered in the nearest form that the client may know */
         connection->version = connect.version > MQTT_5 ? MQTT_5 : MQTT_3_1_1;
     else if (reason != MQTT_SUCCESS && reason != MQTT_BAD_CLIENT_ID && connect.version != MQTT_5)
-        connection->version = 0; /* a broken CONNECT of the older versions gets no answer [3.1.1 MQTT-3.1.4-1] */
+        connection->version =
+            0; /* a broken CONNECT of the older versions gets no answer [3.1.1 MQTT-3.1.4-1] */
     const char *text = NULL;
     if (reason == MQTT_SUCCESS) {
         connection->problem_info = connect.properties.request_problem_info != 0;
+        if (MQTT_HAS(&connect.properties,
+                     MQTT_PROP_MAXIMUM_PACKET_SIZE)) /* for what comes before CONNACK, too */
+            connection->max_packet_out = connect.properties.maximum_packet_size;
         reason = check_connect(shard, &connect, &text);
     }
     if (reason != MQTT_SUCCESS) {
@@ -205,10 +209,9 @@ static void take_client_limits(struct connection *connection, const struct mqtt_
     const struct mqtt_properties *properties = &connect->properties;
     if (properties->receive_maximum < window)
         connection->receive_maximum = properties->receive_maximum;
-    if (MQTT_HAS(properties, MQTT_PROP_MAXIMUM_PACKET_SIZE))
-        connection->max_packet_out = properties->maximum_packet_size;
     uint16_t most = settings->mqtt.max_topic_alias;
-    connection->alias_max_out = properties->topic_alias_maximum < most ? properties->topic_alias_maximum : most;
+    connection->alias_max_out =
+        properties->topic_alias_maximum < most ? properties->topic_alias_maximum : most;
 }
 
 static void set(struct mqtt_properties *properties, enum mqtt_property id)
@@ -251,7 +254,9 @@ static void describe_server(struct connection *connection, const struct mqtt_con
     }
 }
 
-static void send_connack(struct connection *connection, const struct mqtt_connect *connect, bool session_present)
+/* False: the client does not take a packet of this size. */
+static bool send_connack(struct connection *connection, const struct mqtt_connect *connect,
+                         bool session_present)
 {
     struct shard *shard = shard_of_channel(&connection->channel);
     const struct setup *setup = connection->extras->setup;
@@ -272,7 +277,10 @@ static void send_connack(struct connection *connection, const struct mqtt_connec
     }
     buf_reset(&shard->scratch);
     mqtt_encode_connack(&shard->scratch, connect->version, &connack);
+    if (!connection_takes(connection, shard->scratch.len))
+        return false;
     connection_send(connection, &shard->scratch);
+    return true;
 }
 
 static void token_expired(struct reactor *reactor, struct timer *timer)
@@ -310,7 +318,7 @@ void token_free(struct connection *connection)
     }
 }
 
-void connection_compile_acl(struct connection *connection)
+static void compile_acl(struct connection *connection, struct str client_id)
 {
     if (connection->superuser)
         return;
@@ -318,13 +326,18 @@ void connection_compile_acl(struct connection *connection)
     const struct token_rules *own = connection->extras != NULL ? connection->extras->token_rules : NULL;
     const struct acl_subject subject = {
         .username = str_of(connection->username),
-        .client_id = session_client_id(connection->session),
+        .client_id = client_id,
         .address = connection->channel.peer,
     };
     client_acl_free(connection->acl);
     connection->allowed_hash = 0;
     connection->acl = client_acl_new(shard->settings, shard->access->rules, shard->access->rule_count,
                                      own != NULL ? own->rules : NULL, own != NULL ? own->count : 0, &subject);
+}
+
+void connection_compile_acl(struct connection *connection)
+{
+    compile_acl(connection, session_client_id(connection->session));
 }
 
 /* Who the client is from here on. */
@@ -406,27 +419,30 @@ static void end_setup(struct connection *connection)
 static void open_session(struct connection *connection, const struct mqtt_connect *connect, uint64_t hash)
 {
     struct shard *shard = shard_of_channel(&connection->channel);
+    take_identity(connection);
+    compile_acl(connection, connect->client_id);
+    if (connect->has_will && !client_may_publish(connection->acl, connect->will.topic)) {
+        COUNT(shard, acl_denied, 1);
+        connection_fail(connection, MQTT_NOT_AUTHORIZED, "not authorized to publish to the will topic");
+        return; /* whoever has the session keeps it: nothing of a refused CONNECT takes effect [MQTT-3.1.4-2] */
+    }
     struct session *session = free_session(shard, connect, hash);
     bool present = session != NULL;
     if (!present)
         session = session_new(shard, connect->client_id, hash);
     session_attach(shard, session, connection);
     COUNT(shard, connections, 1);
-    take_identity(connection);
-    connection_compile_acl(connection);
     connection->bridge = connect->bridge;
     connection->session_expiry_s = asked_expiry(shard, connect);
     session_set_expiry(shard, session, connection->session_expiry_s);
-    if (connect->has_will && !client_may_publish(connection->acl, connect->will.topic)) {
-        COUNT(shard, acl_denied, 1);
-        connection_fail(connection, MQTT_NOT_AUTHORIZED, "not authorized to publish to the will topic");
-        return;
-    }
-    take_will(session, connect);
     take_client_limits(connection, connect);
     set_keep_alive(connection, connect);
     start_rate_limit(connection);
-    send_connack(connection, connect, present);
+    if (!send_connack(connection, connect, present)) { /* and nothing may come before it [MQTT-3.2.0-1] */
+        connection_fail(connection, MQTT_PACKET_TOO_LARGE, NULL);
+        return;
+    }
+    take_will(session, connect);
     connection->state = CONNECTION_OPEN;
     end_setup(connection);
     log_connected(connection, present);

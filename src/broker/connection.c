@@ -23,14 +23,14 @@ static void log_end(struct connection *connection, const struct error *why)
 }
 
 /* A packet that this client will not take, since it is larger than it said, is not sent [MQTT-3.1.2-24]. */
-static bool client_takes(const struct connection *connection, size_t bytes)
+bool connection_takes(const struct connection *connection, size_t bytes)
 {
     return connection->max_packet_out == 0 || bytes <= connection->max_packet_out;
 }
 
 void connection_send(struct connection *connection, const struct buf *packet)
 {
-    if (!client_takes(connection, packet->len))
+    if (!connection_takes(connection, packet->len))
         return;
     channel_write(&connection->channel, packet->data, packet->len);
 }
@@ -46,7 +46,8 @@ const struct mqtt_properties *connection_reason_string(const struct connection *
     return out;
 }
 
-static void send_connack_failure(struct connection *connection, uint8_t reason, const char *text, struct buf *out)
+static void encode_connack_failure(struct connection *connection, uint8_t reason, const char *text,
+                                   struct buf *out)
 {
     struct mqtt_connack connack = {.reason = reason};
     mqtt_properties_init(&connack.properties);
@@ -57,29 +58,39 @@ static void send_connack_failure(struct connection *connection, uint8_t reason, 
     mqtt_encode_connack(out, connection->version, &connack);
 }
 
+static void encode_end(struct connection *connection, uint8_t reason, const char *text, struct buf *out)
+{
+    buf_reset(out);
+    if (connection->state == CONNECTION_OPEN) {
+        struct mqtt_properties properties;
+        if (connection->version == MQTT_5)
+            mqtt_encode_disconnect(out, MQTT_5, reason,
+                                   connection_reason_string(connection, text, &properties));
+    } else if (connection->version != 0) {
+        encode_connack_failure(connection, reason, text, out);
+    }
+}
+
 void connection_fail(struct connection *connection, uint8_t reason, const char *text)
 {
     if (channel_is_closing(&connection->channel))
         return;
     struct shard *shard = shard_of_channel(&connection->channel);
     struct buf *out = &shard->scratch;
-    buf_reset(out);
-    if (connection->state == CONNECTION_OPEN) {
-        struct mqtt_properties properties;
-        if (connection->version == MQTT_5)
-            mqtt_encode_disconnect(out, MQTT_5, reason, connection_reason_string(connection, text, &properties));
-    } else if (connection->version != 0) {
-        send_connack_failure(connection, reason, text, out);
-    }
+    if (text == NULL)
+        text = mqtt_reason_text(reason);
+    encode_end(connection, reason, text, out);
+    if (!connection_takes(connection, out->len)) /* without the text, then [MQTT-3.2.2-19] [MQTT-3.14.2-3] */
+        encode_end(connection, reason, NULL, out);
     if (out->len > 0)
         connection_send(connection, out);
     struct error why;
-    error_set(&why, reason == MQTT_SUCCESS ? ERR_NONE : ERR_PROTOCOL, "%s",
-              text != NULL ? text : mqtt_reason_text(reason));
+    error_set(&why, reason == MQTT_SUCCESS ? ERR_NONE : ERR_PROTOCOL, "%s", text);
     channel_close(&connection->channel, &why);
 }
 
-void connection_log_refusal(struct connection *connection, const char *event, struct str topic, const char *why)
+void connection_log_refusal(struct connection *connection, const char *event, struct str topic,
+                            const char *why)
 {
     enum log_level level = connection->refusal_logged ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
     connection->refusal_logged = true;
@@ -89,7 +100,7 @@ void connection_log_refusal(struct connection *connection, const char *event, st
     channel_peer_text(&connection->channel, peer);
     struct str id = connection->session != NULL ? session_client_id(connection->session) : STR("");
     LOG_AT(level, event, LOG_STR("client_id", id), LOG_TEXT("peer", peer), LOG_STR("topic", topic),
-             LOG_TEXT("reason", why));
+           LOG_TEXT("reason", why));
 }
 
 /* ---- Acknowledgements ------------------------------------------------------------------------------------ */
@@ -107,7 +118,7 @@ static void write_ack(struct connection *connection, uint8_t type, uint16_t pack
     buf_reset(&shard->scratch);
     mqtt_encode_ack(&shard->scratch, MQTT_5, type, packet_id, reason,
                     connection_reason_string(connection, text, &properties));
-    if (!client_takes(connection, shard->scratch.len)) { /* without the text, then */
+    if (!connection_takes(connection, shard->scratch.len)) { /* without the text, then */
         buf_reset(&shard->scratch);
         mqtt_encode_ack(&shard->scratch, MQTT_5, type, packet_id, reason, NULL);
     }
@@ -280,8 +291,9 @@ static void on_open(struct channel *channel)
     list_append(&shard->connections, &connection->all);
     if (connection->state != CONNECTION_NEW)
         return; /* moved here: CONNECT is shown again next */
-    connection->max_packet_in = listener->options.max_packet_bytes != 0 ? listener->options.max_packet_bytes
-                                                                        : shard->settings->mqtt.max_packet_bytes;
+    connection->max_packet_in = listener->options.max_packet_bytes != 0
+                                    ? listener->options.max_packet_bytes
+                                    : shard->settings->mqtt.max_packet_bytes;
     COUNT(shard, connections_total, 1);
     channel_set_timeout(channel, shard->settings->mqtt.connect_timeout_s);
     if (shard->stopping)

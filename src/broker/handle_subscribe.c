@@ -80,8 +80,8 @@ static void send_retained(struct session *session, const struct granted *granted
     struct retained *retained = session->shard->broker->retained;
     struct retained_search search = {.session = session, .granted = granted};
     search.most = session->shard->settings->sessions.max_queued_messages + retained_count(retained);
-    retained_match(retained, str_of(granted->filter), reactor_wall_ms(session->shard->reactor),
-                   push_retained, &search);
+    retained_match(retained, str_of(granted->filter), reactor_wall_ms(session->shard->reactor), push_retained,
+                   &search);
 }
 
 /* ---- The answer ------------------------------------------------------------------------------------------ */
@@ -109,6 +109,22 @@ static const char *first_refusal(const struct held_subscribe *answer)
     return NULL;
 }
 
+/* False: it is larger than the client allows; then without the text [MQTT-3.9.2-1] [MQTT-3.11.2-1]. */
+static bool send_answer(struct connection *connection, const struct held *held, const char *text)
+{
+    const struct held_subscribe *answer = held->subscribe;
+    struct buf *out = &connection->session->shard->scratch;
+    struct mqtt_properties properties;
+    buf_reset(out);
+    mqtt_encode_suback(out, connection->version, held->type, held->packet_id,
+                       connection_reason_string(connection, text, &properties), answer->reasons,
+                       answer->count);
+    if (!connection_takes(connection, out->len))
+        return false;
+    connection_send(connection, out);
+    return true;
+}
+
 void held_subscribe_send(struct connection *connection, struct held *held)
 {
     struct session *session = connection->session;
@@ -116,12 +132,11 @@ void held_subscribe_send(struct connection *connection, struct held *held)
     struct held_subscribe *answer = held->subscribe;
     if (held->reason >= 0x80 && held->type == MQTT_SUBACK)
         take_back(session, answer);
-    struct mqtt_properties properties;
-    buf_reset(&shard->scratch);
-    mqtt_encode_suback(&shard->scratch, connection->version, held->type, held->packet_id,
-                       connection_reason_string(connection, first_refusal(answer), &properties), answer->reasons,
-                       answer->count);
-    connection_send(connection, &shard->scratch);
+    if (!send_answer(connection, held, first_refusal(answer)) && !send_answer(connection, held, NULL)) {
+        connection_fail(connection, MQTT_PACKET_TOO_LARGE,
+                        "the answer is over the client's maximum packet size");
+        return;
+    }
     for (size_t i = 0; i < answer->granted_count; i++) {
         if (answer->granted[i].send_retained)
             send_retained(session, &answer->granted[i]);
@@ -129,8 +144,8 @@ void held_subscribe_send(struct connection *connection, struct held *held)
     session_pump(shard, session);
 }
 
-static void reply(struct connection *connection, uint8_t type, uint16_t packet_id, struct held_subscribe *answer,
-                  struct ack_ticket *ticket)
+static void reply(struct connection *connection, uint8_t type, uint16_t packet_id,
+                  struct held_subscribe *answer, struct ack_ticket *ticket)
 {
     struct held *held = held_append(connection, type, packet_id, MQTT_SUCCESS, ticket);
     held->subscribe = answer;
@@ -166,7 +181,8 @@ static bool too_many(const struct session *session)
 
 /* Puts the subscription in force. Returns the QoS, or why it is refused after all. */
 static uint8_t grant(struct connection *connection, const struct mqtt_subscription *asked,
-                  const struct topic_filter *filter, uint8_t qos, uint32_t id, struct held_subscribe *answer)
+                     const struct topic_filter *filter, uint8_t qos, uint32_t id,
+                     struct held_subscribe *answer)
 {
     struct session *session = connection->session;
     struct router *router = session->shard->broker->router;
@@ -186,8 +202,8 @@ static uint8_t grant(struct connection *connection, const struct mqtt_subscripti
     granted->filter = str_dup(asked->filter);
     answer->granted_count++;
     /* [MQTT-3.8.4-4, 3.3.1-9 to 3.3.1-11]; never for shared subscriptions (4.8.2). */
-    granted->send_retained = !filter->shared && (asked->retain_handling == 0 ||
-                                                 (asked->retain_handling == 1 && granted->is_new));
+    granted->send_retained =
+        !filter->shared && (asked->retain_handling == 0 || (asked->retain_handling == 1 && granted->is_new));
     return qos;
 }
 
@@ -221,11 +237,13 @@ void handle_subscribe(struct connection *connection, const struct mqtt_frame *fr
         struct topic_filter filter;
         uint8_t verdict = judge(connection, &asked, &filter);
         if (verdict < 0x80)
-            verdict = grant(connection, &asked, &filter, verdict, subscribe.properties.subscription_id, answer);
+            verdict =
+                grant(connection, &asked, &filter, verdict, subscribe.properties.subscription_id, answer);
         answer->reasons[i] = verdict;
         if (verdict >= 0x80) {
             COUNT(session->shard, acl_denied, verdict == MQTT_NOT_AUTHORIZED);
-            connection_log_refusal(connection, "subscription refused", asked.filter, mqtt_reason_text(verdict));
+            connection_log_refusal(connection, "subscription refused", asked.filter,
+                                   mqtt_reason_text(verdict));
         }
     }
     reply(connection, MQTT_SUBACK, subscribe.packet_id, answer, persist_granted(session, answer));
