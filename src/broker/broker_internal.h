@@ -56,6 +56,14 @@ struct shard_counters {
                           atomic_load_explicit(&(shard)->counters.name, memory_order_relaxed) + (uint64_t)(n), \
                           memory_order_relaxed)
 
+/* One packet of a publication, encoded for many subscribers: see deliver.c. */
+struct encoded_publish {
+    uint32_t at;  /* in the shard's encode buffer */
+    uint32_t len; /* 0: not made */
+    uint32_t packet_id_at; /* QoS > 0 */
+    bool retain;
+};
+
 /* ---- Broker and shards ----------------------------------------------------------------------------------- */
 
 /* Stalled publishers of a shard: nobody waits; some do, and who works off enough mails `resume`; it is on its way. */
@@ -73,7 +81,8 @@ struct shard {
     struct list connections; /* every open connection: struct connection.all */
     struct buf scratch;      /* for one outgoing packet at a time */
     struct buf props;        /* properties of the publication that comes in, without the topic alias */
-    struct buf encode;       /* encoded_publish of the current publication */
+    struct buf encode;       /* the packets of `encoded` */
+    struct encoded_publish encoded[2][3]; /* of the current publication: [MQTT 5 or not][QoS] */
     struct handoff *outbox[REACTORS_MAX]; /* messages for other reactors, handed over at the end of the turn */
     struct list stalled;     /* connections that wait for other reactors to catch up: connection.stall */
     struct timer housekeeping;

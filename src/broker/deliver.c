@@ -116,7 +116,7 @@ static bool send_publish(struct connection *connection, struct publication *publ
 static bool send_encoded(struct shard *shard, struct connection *connection, struct publication *publication,
                          const struct send *send)
 {
-    struct encoded_publish *encoded = &publication->encoded[connection->version == MQTT_5][send->qos];
+    struct encoded_publish *encoded = &shard->encoded[connection->version == MQTT_5][send->qos];
     if (encoded->len == 0 || encoded->retain != send->retain) {
         struct mqtt_publish out = {
             .retain = send->retain,

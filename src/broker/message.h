@@ -46,28 +46,19 @@ static inline size_t message_bytes(const struct message *m) /* what it costs in 
     return sizeof(*m) + m->topic_len + m->props_len + m->payload_len;
 }
 
-/* One packet of this publication encoded for many subscribers: see deliver.c. */
-struct encoded_publish {
-    uint32_t at; /* in the shard's encode buffer */
-    uint32_t len; /* 0: not made */
-    uint32_t packet_id_at; /* QoS > 0 */
-    bool retain;
-};
-
 struct publication {
     struct str topic;
     struct str props; /* MQTT 5 properties as they are forwarded: no topic alias, no subscription identifiers */
     struct str payload;
     uint8_t qos;
     bool retain;
-    bool encode_once; /* many subscribers: worth an encoded_publish */
+    bool encode_once; /* many subscribers: encoded once, in shard.encoded */
     uint32_t expiry_at;
     int64_t expires_ms;
     uint64_t publisher_id;
     uint64_t publisher_hash;    /* of the client id: for shared subscriptions */
     struct message *message;    /* the lasting form, if made; a reference of the publication's own */
-    struct ack_ticket *ticket;  /* the acknowledgement that waits, if any: see ticket.h */
-    struct encoded_publish encoded[2][3]; /* [MQTT 5 or not][QoS] */
+    struct ack_ticket *ticket;  /* the acknowledgement that waits, if any */
 };
 
 /* The lasting form, made at the first call. Borrows: take a message_ref() to keep it. */

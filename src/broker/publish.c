@@ -58,6 +58,7 @@ static void start_encoding(struct shard *shard, struct publication *publication,
         return;
     publication->encode_once = true;
     buf_reset(&shard->encode);
+    memset(shard->encoded, 0, sizeof(shard->encoded));
 }
 
 size_t publish(struct shard *shard, struct publication *publication, const struct route *route)

@@ -26,8 +26,8 @@ struct settings *settings_new(void)
         .max_expiry_s = EXPIRY_NEVER,
         .v3_expiry_s = 7 * 24 * 3600,
         .max_inflight = 1000,
-        .max_queued_messages = 10000,
-        .max_queued_bytes = UINT64_C(32) << 20,
+        .max_queued_messages = 100000,
+        .max_queued_bytes = UINT64_C(64) << 20,
         .when_full = QUEUE_DROP_OLDEST,
     };
     settings->auth = (struct auth_settings){

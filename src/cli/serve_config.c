@@ -93,10 +93,10 @@ static void read_sessions(struct config *config, struct session_settings *out)
         read_expiry(config, at, "v3_expiry", "7d", "expiry of MQTT 3.1 and 3.1.1 sessions without clean session");
     out->max_inflight = (uint16_t)config_int(config, at, "max_inflight", 1000, 1, 65000,
                                              "QoS 1 and 2 messages on their way to one client");
-    out->max_queued_messages = (uint32_t)config_int(config, at, "max_queued_messages", 10000, 0, UINT32_MAX,
+    out->max_queued_messages = (uint32_t)config_int(config, at, "max_queued_messages", 100000, 0, UINT32_MAX,
                                                     "messages that wait for one client; 0: no limit");
     out->max_queued_bytes =
-        config_bytes(config, at, "max_queued_bytes", "32MiB", "bytes that wait for one client; 0: no limit");
+        config_bytes(config, at, "max_queued_bytes", "64MiB", "bytes that wait for one client; 0: no limit");
     out->when_full = (enum queue_full_policy)config_choice(config, at, "when_full", policies, QUEUE_DROP_OLDEST,
                                                            "what goes when a queue is full");
     out->queue_qos0 =
