@@ -163,5 +163,6 @@ const struct ban *access_banned(const struct access *access, struct str client_i
 
 bool access_has_credentials(const struct access *access, const struct settings *settings)
 {
-    return (access->has_users && (settings->auth.password || settings->auth.scram)) || access->jwt_keys != NULL;
+    return (access->has_users && (settings->auth.password || settings->auth.scram)) || access->jwt_keys != NULL ||
+           settings->auth.certificate_user != CERTIFICATE_USER_NONE;
 }

@@ -39,7 +39,7 @@ void access_unref(struct access *access);
 const struct ban *access_banned(const struct access *access, struct str client_id, struct str username,
                                 const uint8_t address[16], int64_t now_ms);
 
-/* Whether clients have to prove who they are in any way but a certificate. */
+/* Whether there is any way by which clients prove who they are. */
 bool access_has_credentials(const struct access *access, const struct settings *settings);
 
 #endif

@@ -290,6 +290,9 @@ static enum auth_step scram_first(struct connection *connection, const struct mq
     *scram = scram_server_new();
     if (!scram_server_first(*scram, properties->auth_data, &username, &err))
         return fail(connection, MQTT_NOT_AUTHORIZED, err.text);
+    bool again = identity_of(connection) == NULL;
+    if (again && !str_equal(username, str_of(connection->username))) /* the session stays that user's */
+        return fail(connection, MQTT_NOT_AUTHORIZED, "re-authentication as another user");
     return submit(connection, AUTH_SCRAM_LOOKUP, username, STR(""), client_id);
 }
 

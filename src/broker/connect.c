@@ -292,8 +292,6 @@ static void token_expired(struct reactor *reactor, struct timer *timer)
 
 static void set_token_expiry(struct connection *connection, int64_t expires_s)
 {
-    if (expires_s == 0)
-        return;
     struct reactor *reactor = channel_reactor(&connection->channel);
     struct token_expiry *expiry = mem_zalloc(sizeof(*expiry));
     connection_extras(connection)->expiry = expiry;
@@ -356,7 +354,9 @@ static void take_identity(struct connection *connection)
         identity->rules = NULL;
         identity->rule_count = 0;
     }
-    set_token_expiry(connection, identity->expires_s);
+    if (identity->expires_s != 0)
+        set_token_expiry(connection, identity->expires_s +
+                                         shard_of_channel(&connection->channel)->settings->auth.jwt.leeway_s);
 }
 
 static void log_connected(const struct connection *connection, bool session_present)
