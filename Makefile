@@ -5,7 +5,7 @@ DATA ?= ./data
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: build run test fuzz bench lint clean help
+.PHONY: build run test fuzz bench lint docs clean help
 
 build: ## build/release/varve, with what that needs installed first
 	@scripts/setup.sh run
@@ -26,6 +26,9 @@ bench: build ## compares with other brokers; the table goes to bench/results/
 
 lint: ## clang-format and clang-tidy
 	@scripts/lint.sh
+
+docs: build ## brings docs/configuration.md up to date
+	@scripts/docs.sh
 
 clean: ## removes build/; data stays
 	rm -rf build
