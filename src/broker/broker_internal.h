@@ -327,8 +327,8 @@ bool handoff_congested(const struct shard *shard);             /* other reactors
 void handoff_stall(struct shard *shard, struct connection *connection);
 void handoff_resume_stalled(struct reactor *reactor, struct mail *mail); /* shard.resume */
 void handoff_free_all(struct broker *broker);
-/* The topic's route: the last one, or the cache's. NULL: more levels than topics may have. */
-const struct route *shard_route(struct shard *shard, struct str topic);
+/* The topic's route: the last one, or the cache's. NULL: the topic has more levels than max_levels. */
+const struct route *shard_route(struct shard *shard, struct str topic, unsigned max_levels);
 
 /* ---- Sessions -------------------------------------------------------------------------------------------- */
 

@@ -12,13 +12,13 @@
 #include "base/log.h"
 #include "broker/acl.h"
 
-const struct route *shard_route(struct shard *shard, struct str topic)
+const struct route *shard_route(struct shard *shard, struct str topic, unsigned max_levels)
 {
     const struct route *last = shard->last_route;
     if (last != NULL && str_equal(last->topic, topic) && route_is_current(shard->routes, last))
         return last;
     shard->last_route = NULL;
-    if (topic_level_count(topic) > shard->settings->mqtt.max_topic_levels)
+    if (topic_level_count(topic) > max_levels)
         return NULL;
     return shard->last_route = route_cache_get(shard->routes, topic);
 }
@@ -77,7 +77,8 @@ size_t publish(struct shard *shard, struct publication *publication, const struc
 
 void publish_local(struct shard *shard, struct publication *publication)
 {
-    const struct route *route = shard_route(shard, publication->topic);
+    /* It was let in where it was published, perhaps under settings that allow more levels. */
+    const struct route *route = shard_route(shard, publication->topic, TOPIC_LEVELS_MAX);
     start_encoding(shard, publication, route->target_count);
     for (uint32_t i = 0; i < route->target_count; i++) {
         const struct route_target *target = &route->targets[i];
@@ -270,7 +271,7 @@ void handle_publish(struct connection *connection, const struct mqtt_frame *fram
         rate_limit_take(connection, frame->total_len);
     if (in.qos > 0 && !take_packet_id(connection, &in))
         return;
-    const struct route *route = shard_route(shard, in.topic);
+    const struct route *route = shard_route(shard, in.topic, shard->settings->mqtt.max_topic_levels);
     if (route == NULL) {
         connection_fail(connection, MQTT_BAD_TOPIC_NAME, "topic with too many levels");
         return;

@@ -223,7 +223,7 @@ void session_will_publish(struct shard *shard, struct session *session)
         publication.expires_ms += reactor_wall_ms(shard->reactor);
     publication.publisher_id = session->subscriber.id;
     publication.publisher_hash = session->subscriber.name_hash;
-    const struct route *route = shard_route(shard, publication.topic);
+    const struct route *route = shard_route(shard, publication.topic, TOPIC_LEVELS_MAX);
     if (publication.retain)
         publish_retained(shard, &publication);
     if (route != NULL)
