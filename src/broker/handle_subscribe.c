@@ -48,7 +48,7 @@ static struct held_subscribe *answer_new(size_t count)
 struct retained_search {
     struct session *session;
     const struct granted *granted;
-    uint64_t most; /* entries that the session's queue may have: however often a client asks */
+    uint64_t most; /* entries that the session's queue may have, however often a client asks; 0: no limit */
 };
 
 static void push_retained(struct message *message, void *arg)
@@ -58,7 +58,7 @@ static void push_retained(struct message *message, void *arg)
     const struct subscribe_options *options = &search->granted->options;
     if (options->no_local && message->publisher_id == session->subscriber.id)
         return;
-    if (session->queue.count >= search->most) {
+    if (search->most > 0 && session->queue.count >= search->most) {
         COUNT(session->shard, messages_dropped, 1);
         return;
     }
@@ -79,7 +79,8 @@ static void send_retained(struct session *session, const struct granted *granted
 {
     struct retained *retained = session->shard->broker->retained;
     struct retained_search search = {.session = session, .granted = granted};
-    search.most = session->shard->settings->sessions.max_queued_messages + retained_count(retained);
+    uint32_t limit = session->shard->settings->sessions.max_queued_messages;
+    search.most = limit > 0 ? limit + retained_count(retained) : 0;
     retained_match(retained, str_of(granted->filter), reactor_wall_ms(session->shard->reactor), push_retained,
                    &search);
 }
