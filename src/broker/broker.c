@@ -291,6 +291,10 @@ void broker_free(struct broker *broker)
     handoff_free_all(broker);
     retained_free(broker->retained);
     router_free(broker->router);
+    for (unsigned i = 0; i < broker->shard_count; i++) { /* of shards that have never started */
+        settings_unref(broker->shards[i].settings);
+        access_unref(broker->shards[i].access);
+    }
     settings_unref(broker->settings);
     mem_free(broker->listeners);
     mem_free(broker->stop_mails);

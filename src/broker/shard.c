@@ -76,6 +76,7 @@ void shard_stop(struct reactor *reactor)
 {
     struct shard *shard = reactor_user(reactor);
     timer_clear(reactor, &shard->housekeeping);
+    handoff_flush(shard); /* wills of the last connections: a reactor that has ended gives them back */
     session_free_all(shard);
     route_cache_free(shard->routes);
     buf_free(&shard->scratch);
@@ -83,6 +84,8 @@ void shard_stop(struct reactor *reactor)
     buf_free(&shard->encode);
     settings_unref(shard->settings);
     access_unref(shard->access);
+    shard->settings = NULL;
+    shard->access = NULL;
 }
 
 /* ---- By mail --------------------------------------------------------------------------------------------- */
