@@ -55,7 +55,11 @@ export class Broker {
   // For a test that has a broker of its own: whatever becomes of the test, the process does not outlive it.
   static async during(t, config, options) {
     const broker = new Broker(config, options);
-    t.after(() => broker.child?.kill('SIGKILL'));
+    t.after(() => {
+      if (!broker.child) return;
+      broker.child.kill('SIGKILL');
+      if (broker.gone) assert.fail(`the broker has died: ${JSON.stringify(broker.gone)}\n${broker.tail()}`);
+    });
     await broker.start();
     return broker;
   }
@@ -97,12 +101,11 @@ export class Broker {
       this.child.on('error', reject);
       this.child.on('close', (code, signal) => resolve({ code, signal }));
     });
-    this.exited.catch(() => {});
-    let gone = null;
-    this.exited.then((how) => (gone = how), (error) => (gone = error));
+    this.gone = null;
+    this.exited.then((how) => (this.gone = how), (error) => (this.gone = error));
     await until(
       () => {
-        if (gone) throw new Error(`the broker did not start (${JSON.stringify(gone)}):\n${this.stderr}`);
+        if (this.gone) throw new Error(`the broker did not start (${JSON.stringify(this.gone)}):\n${this.stderr}`);
         this.run = this.readRun();
         return this.run?.pid === this.child.pid;
       },

@@ -42,13 +42,13 @@ export class RawClient {
   }
 
   // Opens the connection without sending anything. options: version, auto, decode, tls (options of tls.connect),
-  // first (bytes to send before TLS: a PROXY header), allowHalfOpen.
+  // preface (bytes to send before anything else, TLS too: a PROXY header), allowHalfOpen.
   static open(address, options = {}) {
     return new Promise((resolve, reject) => {
       const plain = net.connect({ ...address, allowHalfOpen: options.allowHalfOpen ?? false });
       plain.once('error', reject);
       plain.once('connect', () => {
-        if (options.first) plain.write(options.first);
+        if (options.preface) plain.write(options.preface);
         plain.off('error', reject);
         if (!options.tls) return resolve(new RawClient(plain, options));
         const secure = tls.connect({ socket: plain, ...options.tls });

@@ -1,0 +1,88 @@
+// $SYS: what the broker tells of itself.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+
+import { Broker } from './lib/broker.mjs';
+import { RawClient } from './lib/raw.mjs';
+import { unique, until } from './lib/wait.mjs';
+
+describe('$SYS', { concurrency: 2 }, () => {
+  let broker;
+  before(async () => {
+    broker = await Broker.start({ sys_topics: { interval: '1s' } });
+  });
+  after(() => broker.stop());
+
+  // The latest value of a topic, as its subscribers see it.
+  const value = (c, topic) => {
+    const all = c.inbox.filter((m) => m.topic === `$SYS/broker/${topic}`);
+    return all.length > 0 ? all[all.length - 1].payload.toString() : undefined;
+  };
+
+  test('version, uptime, clients, messages, subscriptions and retained messages are told', async () => {
+    const c = await RawClient.connect(broker.tcp);
+    await c.subscribe('$SYS/#');
+    await until(() => value(c, 'uptime'), 'the first round');
+    assert.match(value(c, 'version'), /^varve \d+\.\d+/);
+    for (const topic of [
+      'clients/connected', 'clients/total', 'clients/disconnected', 'messages/received', 'bytes/received',
+      'publish/messages/received', 'publish/messages/sent', 'publish/messages/dropped', 'publish/bytes/sent',
+      'retained messages/count', 'subscriptions/count', 'shared_subscriptions/count',
+    ]) {
+      assert.match(value(c, topic) ?? 'nothing', /^\d+$/, topic);
+    }
+  });
+
+  test('they come at once for a subscriber, retained', async () => {
+    const c = await RawClient.connect(broker.tcp);
+    await until(async () => {
+      await c.subscribe('$SYS/broker/version');
+      await c.settle();
+      return c.inbox.some((m) => m.topic === '$SYS/broker/version' && m.retain);
+    }, 'a retained version');
+  });
+
+  test('they come again every interval, and count', async () => {
+    const c = await RawClient.connect(broker.tcp);
+    await c.subscribe('$SYS/#');
+    await until(() => value(c, 'clients/connected'), 'the first round');
+    const clients = Number(value(c, 'clients/connected'));
+    const received = Number(value(c, 'publish/messages/received'));
+    const more = await Promise.all(Array.from({ length: 5 }, () => RawClient.connect(broker.tcp)));
+    for (let i = 0; i < 50; i += 1) await more[0].publish(unique(), 'x', { qos: 1 });
+    await until(() => Number(value(c, 'clients/connected')) >= clients + 5, 'five clients more');
+    await until(() => Number(value(c, 'publish/messages/received')) >= received + 50, 'fifty messages more');
+    const before = Number(value(c, 'clients/connected'));
+    for (const one of more) await one.disconnect();
+    await until(() => Number(value(c, 'clients/connected')) <= before - 5, 'five clients less');
+  });
+
+  test('wildcards do not match them, other than below $SYS', async () => {
+    const c = await RawClient.connect(broker.tcp);
+    await c.subscribe(['#', '+/broker/version', '+/#']);
+    const other = await RawClient.connect(broker.tcp);
+    await other.subscribe('$SYS/broker/uptime');
+    await other.messages(3);
+    await c.settle();
+    assert.deepEqual(c.inbox.filter((m) => m.topic?.startsWith('$SYS')), []);
+  });
+
+  test('clients do not publish there', async () => {
+    const watcher = await RawClient.connect(broker.tcp);
+    const topic = `$SYS/${unique()}`;
+    await watcher.subscribe(topic);
+    const c = await RawClient.connect(broker.tcp);
+    const puback = await c.publish(topic, 'forged', { qos: 1, retain: true }).catch(() => null);
+    if (puback) assert.ok(puback.reason >= 0x80, `PUBACK ${puback.reason}`);
+    await watcher.expectNothing();
+  });
+});
+
+test('interval 0 switches $SYS off', async (t) => {
+  const broker = await Broker.during(t, { sys_topics: { interval: '0s' } });
+  const c = await RawClient.connect(broker.tcp);
+  await c.subscribe('$SYS/#');
+  await c.expectNothing();
+  await broker.stop();
+});
