@@ -289,8 +289,11 @@ static void on_open(struct channel *channel)
     struct shard *shard = shard_of_channel(channel);
     const struct listener_state *listener = listener_user(channel_listener(channel));
     list_append(&shard->connections, &connection->all);
-    if (connection->state != CONNECTION_NEW)
-        return; /* moved here: CONNECT is shown again next */
+    if (connection->state != CONNECTION_NEW) { /* moved here: CONNECT is shown again next */
+        if (shard->stopping)
+            connection_fail(connection, MQTT_SERVER_SHUTTING_DOWN, NULL);
+        return;
+    }
     connection->max_packet_in = listener->options.max_packet_bytes != 0
                                     ? listener->options.max_packet_bytes
                                     : shard->settings->mqtt.max_packet_bytes;
@@ -321,7 +324,9 @@ static void on_timeout(struct channel *channel)
 {
     struct connection *connection = (struct connection *)channel;
     if (connection->state == CONNECTION_OPEN) {
-        connection_fail(connection, MQTT_KEEP_ALIVE_TIMEOUT, "keep alive timeout");
+        /* What it says while it is not read is no silence of its own. */
+        if (!connection->stalled && !connection->rate_paused)
+            connection_fail(connection, MQTT_KEEP_ALIVE_TIMEOUT, "keep alive timeout");
         return;
     }
     struct error why;
