@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs every test: unit and end-to-end tests with sanitizers, the fuzzers' corpus, and the builds of all presets.
+# Runs every test: unit and end-to-end tests with AddressSanitizer and UBSan, then with ThreadSanitizer; the fuzzers'
+# corpus; and it builds with both compilers.
 #
 # Each step has a time limit and a log in build/test/; a step that fails does not keep the others from running. The last
 # line counts the tests of all runners: cmocka's of the unit tests, node's of the end-to-end tests, one for each fuzz
@@ -132,21 +133,26 @@ step_asan() {
     build asan-build 900 asan && unit asan-unit 600 asan
 }
 
-step_e2e() {
-    build e2e-build 900 asan || return
+# The packages of the end-to-end tests, as the lock file says.
+e2e_packages() {
     if [ ! -d tests/e2e/node_modules ] || [ tests/e2e/package-lock.json -nt tests/e2e/node_modules/.package-lock.json ]; then
         attempt e2e-packages 300 npm --prefix tests/e2e ci --no-progress || {
             fail e2e-packages
-            return
+            return 1
         }
     fi
-    e2e e2e 600 asan
+}
+
+step_e2e() {
+    build e2e-build 900 asan && e2e_packages && e2e e2e 600 asan
 }
 
 step_tsan() {
     local wrapper
     wrapper=$(without_randomization)
-    build tsan-build 900 tsan && unit tsan-unit 600 tsan
+    build tsan-build 900 tsan || return
+    unit tsan-unit 600 tsan
+    e2e_packages && e2e tsan-e2e 900 tsan
 }
 
 step_clang() {
