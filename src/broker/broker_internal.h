@@ -64,6 +64,17 @@ struct encoded_publish {
     bool retain;
 };
 
+/* Messages that wait to be delivered together: burst.c. */
+#define BURST_MESSAGES 128
+struct burst {
+    const struct route *route;
+    bool handed; /* from another reactor */
+    uint32_t count;
+    size_t bytes;
+    struct buf packets[2]; /* all of them encoded: [MQTT 5 or not] */
+    struct publication items[BURST_MESSAGES];
+};
+
 /* ---- Broker and shards ----------------------------------------------------------------------------------- */
 
 /* Stalled publishers of a shard: nobody waits; some do, and who works off enough mails `resume`; it is on its way. */
@@ -83,6 +94,7 @@ struct shard {
     struct buf props;        /* properties of the publication that comes in, without the topic alias */
     struct buf encode;       /* the packets of `encoded` */
     struct encoded_publish encoded[2][3]; /* of the current publication: [MQTT 5 or not][QoS] */
+    struct burst burst;
     struct handoff *outbox[REACTORS_MAX]; /* messages for other reactors, handed over at the end of the turn */
     struct list stalled;     /* connections that wait for other reactors to catch up: connection.stall */
     struct timer housekeeping;
@@ -310,7 +322,9 @@ void held_subscribe_free(struct held_subscribe *subscribe);
 /* Routes a message from this shard: local subscribers, shared subscriptions, other reactors, the retained store.
  * Returns how many subscribers there are, at least (other reactors count one each). */
 size_t publish(struct shard *shard, struct publication *publication, const struct route *route);
-/* The same for one that came from another reactor: local subscribers only. */
+/* Of these, shared subscriptions and other reactors only. */
+void publish_elsewhere(struct shard *shard, struct publication *publication, const struct route *route);
+/* For a message that came from another reactor: local subscribers only. */
 void publish_local(struct shard *shard, struct publication *publication);
 /* Keeps or removes the topic's retained message here and in the catalog; holds publication->ticket, if there is one,
  * until it is on disk. MQTT_SUCCESS or the reason for refusing it. */

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/burst.h"
 
 static void log_end(struct connection *connection, const struct error *why)
 {
@@ -212,6 +213,8 @@ static void handle_ping(struct connection *connection, const struct mqtt_frame *
 
 static void handle_packet(struct connection *connection, const struct mqtt_frame *frame)
 {
+    if (frame->type != MQTT_PUBLISH)
+        burst_flush(shard_of_channel(&connection->channel));
     switch (frame->type) {
     case MQTT_PUBLISH: handle_publish(connection, frame); break;
     case MQTT_PUBACK:
@@ -273,6 +276,7 @@ static size_t on_data(struct channel *channel, uint8_t *data, size_t len)
         used += frame.total_len;
         packets++;
     }
+    burst_flush(shard); /* it views these bytes */
     if (packets > 0) {
         channel_touch(channel);
         COUNT(shard, packets_received, packets);

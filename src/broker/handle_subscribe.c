@@ -169,8 +169,10 @@ static uint8_t judge(const struct connection *connection, const struct mqtt_subs
         return MQTT_SHARED_NOT_SUPPORTED;
     if (filter->wildcard && !mqtt->wildcard_available)
         return MQTT_WILDCARD_NOT_SUPPORTED;
-    if (!client_may_subscribe(connection->acl, filter->filter))
-        return MQTT_NOT_AUTHORIZED;
+    if (!client_may_subscribe(connection->acl, filter->filter)) {
+        COUNT(connection->session->shard, acl_denied, 1);
+        return connection->session->shard->settings->acl_denied_reason;
+    }
     return asked->qos < mqtt->max_qos ? asked->qos : mqtt->max_qos;
 }
 
@@ -242,7 +244,6 @@ void handle_subscribe(struct connection *connection, const struct mqtt_frame *fr
                 grant(connection, &asked, &filter, verdict, subscribe.properties.subscription_id, answer);
         answer->reasons[i] = verdict;
         if (verdict >= 0x80) {
-            COUNT(session->shard, acl_denied, verdict == MQTT_NOT_AUTHORIZED);
             connection_log_refusal(connection, "subscription refused", asked.filter,
                                    mqtt_reason_text(verdict));
         }

@@ -10,6 +10,7 @@
 #include "broker/broker_internal.h"
 
 #include "base/mem.h"
+#include "broker/burst.h"
 
 #define BLOCK_BYTES       ((size_t)64 << 10)
 #define CHARGED_BYTES     ((size_t)256 << 10) /* a block that refers to so much is mailed at once */
@@ -129,10 +130,12 @@ static void deliver_record(struct shard *shard, struct record *record)
 {
     struct publication publication;
     view_record(record, &publication);
-    if (record->picked)
+    if (record->picked) {
+        burst_flush(shard);
         deliver_pick(shard, record, &publication);
-    else
+    } else {
         publish_local(shard, &publication);
+    }
     /* Either the record's own reference, or one that the delivery made. */
     publication_end(&publication);
 }
@@ -172,6 +175,8 @@ static void receive(struct reactor *reactor, struct mail *mail)
             drop_record(record);
         at += record->bytes;
     }
+    if (reactor != NULL)
+        burst_flush(reactor_user(reactor)); /* it views the block */
     size_t charged = block->charged;
     block_free(from->broker, block);
     if (reactor != NULL)

@@ -21,6 +21,36 @@ static void grow(struct inflight *inflight)
     inflight->mask = slots - 1;
 }
 
+static struct inflight_entry *slot_of(struct inflight *inflight, uint16_t packet_id)
+{
+    return &inflight->ring[packet_id & inflight->mask];
+}
+
+static void link_newest(struct inflight *inflight, struct inflight_entry *entry)
+{
+    entry->older = inflight->newest;
+    entry->younger = 0;
+    if (inflight->newest != 0)
+        slot_of(inflight, inflight->newest)->younger = entry->packet_id;
+    else
+        inflight->oldest = entry->packet_id;
+    inflight->newest = entry->packet_id;
+}
+
+static void unlink_entry(struct inflight *inflight, const struct inflight_entry *entry)
+{
+    if (entry->older != 0)
+        slot_of(inflight, entry->older)->younger = entry->younger;
+    else
+        inflight->oldest = entry->younger;
+    if (entry->younger != 0)
+        slot_of(inflight, entry->younger)->older = entry->older;
+    else
+        inflight->newest = entry->older;
+    if (inflight->resend == entry->packet_id)
+        inflight->resend = entry->younger;
+}
+
 /* The next identifier whose slot is free. At most half of the slots are taken, so it ends soon; only at the full
  * 65,536 slots may it be more. */
 static uint16_t next_free(struct inflight *inflight)
@@ -44,17 +74,17 @@ uint16_t inflight_add(struct inflight *inflight, const struct outgoing *outgoing
     if (inflight->ring == NULL || (inflight->count * 2 > inflight->mask && inflight->mask + 1 < SLOTS_MAX))
         grow(inflight);
     uint16_t id = next_free(inflight);
-    if (inflight->count == 0)
-        inflight->oldest = id;
-    inflight->ring[id & inflight->mask] = (struct inflight_entry){
+    struct inflight_entry *entry = slot_of(inflight, id);
+    *entry = (struct inflight_entry){
         .message = outgoing->message,
         .ids = outgoing->ids,
         .packet_id = id,
         .state = INFLIGHT_PUBLISHED,
-        .qos = outgoing->qos,
+        .qos = outgoing->qos & 3,
         .retain = outgoing->retain,
         .sent = true,
     };
+    link_newest(inflight, entry);
     inflight->count++;
     inflight->sent++;
     return id;
@@ -64,7 +94,7 @@ struct inflight_entry *inflight_find(struct inflight *inflight, uint16_t packet_
 {
     if (inflight->ring == NULL)
         return NULL;
-    struct inflight_entry *entry = &inflight->ring[packet_id & inflight->mask];
+    struct inflight_entry *entry = slot_of(inflight, packet_id);
     return entry->state != INFLIGHT_FREE && entry->packet_id == packet_id ? entry : NULL;
 }
 
@@ -80,7 +110,7 @@ void inflight_release_message(struct inflight_entry *entry)
 
 void inflight_remove(struct inflight *inflight, struct inflight_entry *entry)
 {
-    uint16_t id = entry->packet_id;
+    unlink_entry(inflight, entry);
     inflight_release_message(entry);
     entry->state = INFLIGHT_FREE;
     inflight->count--;
@@ -88,17 +118,11 @@ void inflight_remove(struct inflight *inflight, struct inflight_entry *entry)
         inflight->sent--;
     else
         inflight->unsent--;
-    if (inflight->count == 0) {
-        if (inflight->mask >= KEEP_SLOTS) { /* give back what an exceptional burst needed */
-            mem_free(inflight->ring);
-            inflight->ring = NULL;
-            inflight->mask = 0;
-        }
-    } else if (id == inflight->oldest) {
-        /* Slots between are free or belong to younger entries; walk up to the next one that is taken. */
-        do {
-            inflight->oldest++;
-        } while (inflight_find(inflight, inflight->oldest) == NULL);
+    if (inflight->count == 0 &&
+        inflight->mask >= KEEP_SLOTS) { /* give back what an exceptional burst needed */
+        mem_free(inflight->ring);
+        inflight->ring = NULL;
+        inflight->mask = 0;
     }
 }
 
@@ -120,8 +144,9 @@ struct inflight_entry *inflight_next_unsent(struct inflight *inflight)
 {
     assert(inflight->unsent > 0);
     for (;;) {
-        struct inflight_entry *entry = inflight_find(inflight, inflight->resend++);
-        if (entry == NULL || entry->sent)
+        struct inflight_entry *entry = slot_of(inflight, inflight->resend);
+        inflight->resend = entry->younger;
+        if (entry->sent)
             continue;
         entry->sent = true;
         inflight->sent++;
@@ -130,14 +155,12 @@ struct inflight_entry *inflight_next_unsent(struct inflight *inflight)
     }
 }
 
-void inflight_each(struct inflight *inflight, void (*each)(struct inflight_entry *entry, void *arg), void *arg)
+void inflight_each(struct inflight *inflight, void (*each)(struct inflight_entry *entry, void *arg),
+                   void *arg)
 {
-    uint32_t left = inflight->count;
-    for (uint16_t id = inflight->oldest; left > 0; id++) {
-        struct inflight_entry *entry = inflight_find(inflight, id);
-        if (entry == NULL)
-            continue;
-        left--;
+    for (uint16_t id = inflight->oldest; id != 0;) {
+        struct inflight_entry *entry = slot_of(inflight, id);
+        id = entry->younger;
         each(entry, arg);
     }
 }
@@ -158,6 +181,8 @@ void inflight_clear(struct inflight *inflight)
     inflight->count = 0;
     inflight->sent = 0;
     inflight->unsent = 0;
+    inflight->oldest = 0;
+    inflight->newest = 0;
 }
 
 /* ---- Packet identifiers that wait for PUBREL ------------------------------------------------------------- */

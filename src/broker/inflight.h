@@ -1,9 +1,9 @@
 /* QoS 1 and 2 messages that a client has not acknowledged, by packet identifier.
  *
- * Identifiers are given in sequence, so the table is a ring indexed by their low bits: finding one is one look,
- * and walking from the oldest to the newest is the order of sending. A slot that is still taken when the sequence
- * comes round is skipped by growing the ring (up to 65,536 slots) or by passing over the identifier. Exists only
- * while something is in flight. */
+ * Identifiers are given in sequence, so the table is a ring indexed by their low bits: finding one is one look. A
+ * slot that is still taken when the sequence comes round is skipped by growing the ring (up to 65,536 slots) or by
+ * passing over the identifier. Entries are linked in the order of sending: once the sequence has passed one that
+ * stays, identifiers do not tell it any more. The ring exists only while something is in flight. */
 #ifndef BROKER_INFLIGHT_H
 #define BROKER_INFLIGHT_H
 
@@ -19,10 +19,12 @@ struct inflight_entry {
     struct message *message; /* a reference; NULL once released */
     uint32_t *ids;
     uint16_t packet_id;
-    uint8_t state;
-    uint8_t qos;
-    bool retain;
-    bool sent; /* on the present connection */
+    uint16_t older; /* the neighbours in the order of sending, by identifier; 0: none */
+    uint16_t younger;
+    uint8_t state : 2;
+    uint8_t qos : 2;
+    bool retain : 1;
+    bool sent : 1; /* on the present connection */
 };
 
 struct inflight {
@@ -32,14 +34,15 @@ struct inflight {
     uint32_t sent;    /* of them, on the present connection: what a receive maximum counts */
     uint32_t unsent;  /* the others: to be sent again */
     uint16_t next_id; /* the next identifier to try; starts at 1, lives as long as the session */
-    uint16_t oldest;  /* no entry is older than this identifier */
-    uint16_t resend;  /* no unsent entry is older than this identifier */
+    uint16_t oldest;  /* identifier of the first entry; 0: there is none */
+    uint16_t newest;  /* of the last one */
+    uint16_t resend;  /* of the first one that may be unsent */
 };
 
 /* Gives the message an identifier and takes what `outgoing` holds. Never 0. The caller keeps count < 65,535. */
 uint16_t inflight_add(struct inflight *inflight, const struct outgoing *outgoing);
 struct inflight_entry *inflight_find(struct inflight *inflight, uint16_t packet_id); /* NULL: not in flight */
-void inflight_remove(struct inflight *inflight, struct inflight_entry *entry);       /* releases what it holds */
+void inflight_remove(struct inflight *inflight, struct inflight_entry *entry); /* releases what it holds */
 void inflight_release_message(struct inflight_entry *entry); /* at PUBREC: state becomes INFLIGHT_RELEASED */
 
 /* The connection has ended: everything is to be sent again on the next one. */
@@ -48,7 +51,8 @@ void inflight_all_unsent(struct inflight *inflight);
 struct inflight_entry *inflight_next_unsent(struct inflight *inflight);
 
 /* From the oldest to the newest. Changing an entry's state or removing it is fine. */
-void inflight_each(struct inflight *inflight, void (*each)(struct inflight_entry *entry, void *arg), void *arg);
+void inflight_each(struct inflight *inflight, void (*each)(struct inflight_entry *entry, void *arg),
+                   void *arg);
 void inflight_clear(struct inflight *inflight);
 
 /* Packet identifiers of QoS 2 messages that came and wait for PUBREL: a small sorted set, bounded by the receive

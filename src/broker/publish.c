@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "broker/acl.h"
+#include "broker/burst.h"
 
 const struct route *shard_route(struct shard *shard, struct str topic, unsigned max_levels)
 {
@@ -18,6 +19,7 @@ const struct route *shard_route(struct shard *shard, struct str topic, unsigned 
     if (last != NULL && str_equal(last->topic, topic) && route_is_current(shard->routes, last))
         return last;
     shard->last_route = NULL;
+    burst_flush(shard); /* the route that it holds may go */
     if (topic_level_count(topic) > max_levels)
         return NULL;
     return shard->last_route = route_cache_get(shard->routes, topic);
@@ -61,17 +63,30 @@ static void start_encoding(struct shard *shard, struct publication *publication,
     memset(shard->encoded, 0, sizeof(shard->encoded));
 }
 
-size_t publish(struct shard *shard, struct publication *publication, const struct route *route)
+static void deliver_all(struct shard *shard, struct publication *publication, const struct route *route, bool handed)
 {
     start_encoding(shard, publication, route->target_count);
     for (uint32_t i = 0; i < route->target_count; i++) {
         const struct route_target *target = &route->targets[i];
-        target->subscriber->ops->deliver(target->subscriber, target, publication);
+        /* Subscribers of any reactor had it where it was published. */
+        if (!handed || target->subscriber->reactor != SUBSCRIBER_ANY_REACTOR)
+            target->subscriber->ops->deliver(target->subscriber, target, publication);
     }
+}
+
+void publish_elsewhere(struct shard *shard, struct publication *publication, const struct route *route)
+{
     if (route->group_count > 0)
         publish_shared(shard, publication, route);
     for (uint64_t left = route->remote; left != 0; left &= left - 1)
         handoff_message(shard, (unsigned)__builtin_ctzll(left), publication);
+}
+
+size_t publish(struct shard *shard, struct publication *publication, const struct route *route)
+{
+    burst_flush(shard);
+    deliver_all(shard, publication, route, false);
+    publish_elsewhere(shard, publication, route);
     return (size_t)route->target_count + route->group_count + (size_t)__builtin_popcountll(route->remote);
 }
 
@@ -79,13 +94,8 @@ void publish_local(struct shard *shard, struct publication *publication)
 {
     /* It was let in where it was published, perhaps under settings that allow more levels. */
     const struct route *route = shard_route(shard, publication->topic, TOPIC_LEVELS_MAX);
-    start_encoding(shard, publication, route->target_count);
-    for (uint32_t i = 0; i < route->target_count; i++) {
-        const struct route_target *target = &route->targets[i];
-        /* Subscribers of any reactor had it where it was published. */
-        if (target->subscriber->reactor != SUBSCRIBER_ANY_REACTOR)
-            target->subscriber->ops->deliver(target->subscriber, target, publication);
-    }
+    if (!burst_add(shard, publication, route, true))
+        deliver_all(shard, publication, route, true);
 }
 
 struct retained_change {
@@ -232,6 +242,8 @@ static void accept_publish(struct connection *connection, struct shard *shard, c
                            struct publication *publication, const struct route *route)
 {
     uint8_t reason = MQTT_SUCCESS;
+    if (burst_add(shard, publication, route, false))
+        return;
     if (in->retain) {
         publication->ticket = in->qos > 0 ? ticket_new(shard) : NULL;
         reason = publish_retained(shard, publication);

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "broker/acl.h"
+#include "mqtt/mqtt.h"
 
 struct settings *settings_new(void)
 {
@@ -38,6 +39,7 @@ struct settings *settings_new(void)
         .jwks_refresh_ms = 300000,
     };
     settings->acl_default_allow = true;
+    settings->acl_denied_reason = MQTT_NOT_AUTHORIZED;
     settings->share_strategy = SHARE_ROUND_ROBIN;
     settings->sys_interval_ms = 10000;
     settings->retained_max_payload_bytes = 1u << 20;

@@ -24,7 +24,7 @@ struct mqtt_settings {
     bool wildcard_available;
     bool shared_available;
     uint16_t receive_maximum;   /* unacknowledged QoS 1 and 2 messages from one client; announced */
-    uint16_t server_keep_alive; /* seconds; 0: the client's own */
+    uint16_t server_keep_alive; /* seconds: the longest that MQTT 5 clients get; 0: any, or none */
     uint32_t keep_alive_percent; /* of the keep-alive interval until a silent client is dropped: 150 */
     uint32_t connect_timeout_s;
     uint32_t max_subscriptions; /* of one session; 0: no limit */
@@ -72,6 +72,7 @@ struct settings {
     struct auth_settings auth;
     bool acl_default_allow;
     bool acl_denied_disconnects;
+    uint8_t acl_denied_reason; /* of a subscription: MQTT_NOT_AUTHORIZED or MQTT_UNSPECIFIED_ERROR */
     struct acl_rule *acl; /* the rules of the configuration, in order */
     size_t acl_count;
     size_t acl_cap;

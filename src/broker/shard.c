@@ -82,6 +82,8 @@ void shard_stop(struct reactor *reactor)
     buf_free(&shard->scratch);
     buf_free(&shard->props);
     buf_free(&shard->encode);
+    buf_free(&shard->burst.packets[0]);
+    buf_free(&shard->burst.packets[1]);
     settings_unref(shard->settings);
     access_unref(shard->access);
     shard->settings = NULL;

@@ -73,7 +73,7 @@ static void read_mqtt(struct config *config, struct mqtt_settings *out)
         (uint16_t)config_int(config, at, "receive_maximum", 1000, 1, 65535,
                              "QoS 1 and 2 messages a client may have unacknowledged towards the broker");
     out->server_keep_alive = (uint16_t)read_seconds(config, at, "server_keep_alive", "0s", 0, UINT16_MAX,
-                                                    "keep alive set for MQTT 5 clients; 0: their own");
+                                                    "longest keep alive of MQTT 5 clients; who asks for longer or none gets this; 0: no bound");
     out->keep_alive_percent = (uint32_t)config_int(config, at, "keep_alive_percent", 150, 100, 1000,
                                                    "of the keep alive, until a silent client is dropped");
     out->connect_timeout_s = read_seconds(config, at, "connect_timeout", "10s", 1, CONNECT_TIMEOUT_MAX_S,
@@ -235,6 +235,11 @@ static void read_authorization(struct config *config, struct settings *out)
         config_choice(config, at, "default", defaults, 0, "what no rule says anything about") == 0;
     out->acl_denied_disconnects =
         config_choice(config, at, "on_denied", denied, 0, "what happens to who publishes where it may not") == 1;
+    static const char *const reasons[] = {"not_authorized", "unspecified", NULL};
+    out->acl_denied_reason = config_choice(config, at, "denied_reason", reasons, 0,
+                                           "what SUBACK says of a denied subscription (0x87 or 0x80)") == 0
+                                 ? MQTT_NOT_AUTHORIZED
+                                 : MQTT_UNSPECIFIED_ERROR;
     const struct config_node *rules = config_section(config, at, "rules");
     size_t count = config_count(config, rules);
     for (size_t i = 0; i < count; i++)
