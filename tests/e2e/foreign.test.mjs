@@ -25,13 +25,17 @@ const needs = (...programs) => {
   return missing.length > 0 ? `${missing.join(', ')} not installed` : false;
 };
 
-// A program in the background: {lines, done, stop()}. `done` resolves with {code, output}.
-function run(program, args, { input } = {}) {
-  const child = spawn(program, args.map(String), { stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] });
+// A program in the background: {lines, done, stop(), stdin}. `done` resolves with {code, output}. input: all of its
+// standard input; more: the first of it.
+function run(program, args, { input, more } = {}) {
+  const piped = input !== undefined || more !== undefined;
+  const child = spawn(program, args.map(String), { stdio: [piped ? 'pipe' : 'ignore', 'pipe', 'pipe'] });
   const out = { text: '', errors: '' };
   child.stdout.on('data', (text) => (out.text += text));
   child.stderr.on('data', (text) => (out.errors += text));
+  child.stdin?.on('error', () => {}); // it may be gone
   if (input !== undefined) child.stdin.end(input);
+  if (more !== undefined) child.stdin.write(more);
   const done = within(
     new Promise((resolve) => child.on('close', (code) => resolve({ code, output: out.text, errors: out.errors }))),
     30_000,
@@ -41,7 +45,13 @@ function run(program, args, { input } = {}) {
     throw new Error(`${error.message}: ${out.text} ${out.errors}`);
   });
   done.catch(() => {});
-  return { done, lines: () => out.text.split('\n').filter((l) => l !== ''), errors: () => out.errors, stop: (s = 'SIGTERM') => child.kill(s) };
+  return {
+    done,
+    stdin: child.stdin,
+    lines: () => out.text.split('\n').filter((l) => l !== ''),
+    errors: () => out.errors,
+    stop: (s = 'SIGTERM') => child.kill(s),
+  };
 }
 async function succeeds(program, args, options) {
   const { code, output, errors } = await run(program, args, options).done;
@@ -60,7 +70,7 @@ describe('foreign clients', { concurrency: 3 }, () => {
     broker = new Broker({
       listeners: {
         tcp: { default: {}, users: { allow_anonymous: false } },
-        ssl: { default: { tls: { ...server, ca: pki.ca, require_client_cert: true } } },
+        ssl: { default: { tls: { ...server, ca: pki.ca, require_client_cert: true } }, users: { tls: server, allow_anonymous: false } },
         wss: { default: { tls: server } },
       },
       allow_anonymous: true,
@@ -82,6 +92,19 @@ describe('foreign clients', { concurrency: 3 }, () => {
     return c;
   }
 
+  // What a subscriber of `${topic}/#` printed of `${topic}/x`, once something later on `${topic}/end` is printed, too:
+  // not one more, not one less.
+  async function counted(subscriber, topic, expected) {
+    const lines = () => subscriber.lines().map((l) => l.replace(/^\d+ /, '')); // paho_c_sub: the length in front
+    const mine = () => lines().filter((l) => l.startsWith(`${topic}/x`));
+    await until(() => mine().length >= expected.length, `${expected.length} lines`);
+    const c = await RawClient.connect(broker.tcp);
+    await c.publish(`${topic}/end`, 'end', { qos: 1 });
+    await until(() => lines().some((l) => l.startsWith(`${topic}/end`)), 'the end');
+    assert.deepEqual(mine().map((l) => l.slice(`${topic}/x`.length + 1)), expected);
+  }
+  const numbered = (n) => Array.from({ length: n }, (_, i) => `line ${i}`);
+
   // ---- mosquitto ---------------------------------------------------------------------------------------------------
 
   for (const version of ['mqttv31', 'mqttv311', 'mqttv5']) {
@@ -90,11 +113,9 @@ describe('foreign clients', { concurrency: 3 }, () => {
         const topic = unique();
         const sub = run('mosquitto_sub', [...at(), '-V', version, '-t', `${topic}/#`, '-q', qos, '-v']);
         await ready(sub, `${topic}/mark`);
-        const lines = Array.from({ length: 200 }, (_, i) => `line ${i}`);
+        const lines = numbered(200);
         await succeeds('mosquitto_pub', [...at(), '-V', version, '-t', `${topic}/x`, '-q', qos, '-l'], { input: `${lines.join('\n')}\n` });
-        const mine = () => sub.lines().filter((l) => l.startsWith(`${topic}/x `));
-        await until(() => mine().length >= 200, '200 lines');
-        assert.deepEqual(mine(), lines.map((l) => `${topic}/x ${l}`));
+        await counted(sub, topic, lines);
         sub.stop();
         await sub.done;
       });
@@ -191,6 +212,20 @@ describe('foreign clients', { concurrency: 3 }, () => {
     assert.notEqual((await run('mosquitto_pub', [...at('ssl.default'), '--cafile', pki.ca, '-t', topic, '-m', 'x', '-q', 1]).done).code, 0);
   });
 
+  for (const version of ['mqttv311', 'mqttv5']) {
+    test(`mosquitto: TLS with --cafile, user name and password, ${version}`, { skip: needs('mosquitto_pub', 'mosquitto_sub') }, async () => {
+      const topic = unique();
+      const address = [...at('ssl.users'), '-V', version];
+      const login = ['-u', 'alice', '-P', 'a'];
+      await succeeds('mosquitto_pub', [...address, '--cafile', pki.ca, ...login, '-t', topic, '-m', 'kept', '-r', '-q', 2]);
+      assert.equal(await succeeds('mosquitto_sub', [...address, '--cafile', pki.ca, ...login, '-t', topic, '-C', 1, '-q', 1]), 'kept\n');
+      const refused = async (...args) => assert.notEqual((await run('mosquitto_pub', [...address, ...args, '-t', topic, '-m', 'x', '-q', 1]).done).code, 0);
+      await refused('--cafile', pki.ca, '-u', 'alice', '-P', 'b');
+      await refused('--cafile', pki.ca);
+      await refused('--cafile', own.cert, ...login); // not the authority of the broker's certificate
+    });
+  }
+
   test('mosquitto_rr: request and response', { skip: needs('mosquitto_rr', 'mosquitto_sub') }, async () => {
     const topic = unique();
     const responder = await RawClient.connect(broker.tcp);
@@ -241,16 +276,131 @@ describe('foreign clients', { concurrency: 3 }, () => {
   }
 
   for (const version of ['31', '311', '5']) {
-    test(`paho_cs_sub (synchronous), version ${version}`, { skip: needs('paho_cs_sub') }, async () => {
+    for (const qos of [0, 1, 2]) {
+      const skip = needs('paho_cs_pub', 'paho_cs_sub', 'paho_c_sub', 'mosquitto_sub');
+      test(`paho_cs_pub to paho_cs_sub, paho_c_sub and mosquitto_sub, version ${version}, QoS ${qos}`, { skip }, async () => {
+        const topic = unique();
+        const common = [...at(), '-V', version, '-q', qos];
+        const mosquitto = version === '5' ? 'mqttv5' : `mqttv${version}`;
+        const subscribers = [
+          run('paho_cs_sub', [`${topic}/#`, ...common, '-i', unique()]),
+          run('paho_c_sub', [`${topic}/#`, ...common, '-i', unique()]),
+          run('mosquitto_sub', ['-t', `${topic}/#`, ...at(), '-V', mosquitto, '-q', qos, '-v']),
+        ];
+        for (const s of subscribers) await ready(s, `${topic}/mark`);
+        const lines = numbered(qos === 0 ? 100 : 20); // it pauses for 100 ms after each with a QoS
+        // At the end of its input it disconnects without waiting for acknowledgements: so not before all is there.
+        const pub = run('paho_cs_pub', [`${topic}/x`, ...common, '-i', unique()], { more: lines.map((l) => `${l}\n`).join('') });
+        for (const s of subscribers) await counted(s, topic, lines);
+        pub.stdin.end();
+        assert.equal((await pub.done).code, 0);
+        for (const s of subscribers) s.stop('SIGINT');
+        for (const s of subscribers) await s.done;
+      });
+    }
+  }
+
+  for (const version of ['31', '311', '5']) {
+    test(`paho_c_pub sends lines, QoS 2 in flight without waiting, version ${version}`, { skip: needs('paho_c_pub') }, async () => {
+      const c = await RawClient.connect(broker.tcp);
       const topic = unique();
-      const sub = run('paho_cs_sub', ['-t', `${topic}/#`, ...at(), '-V', version, '-q', 2, '--verbose', '-i', unique()]);
-      const c = await ready(sub, `${topic}/x`);
-      await c.publish(`${topic}/x`, 'sync', { qos: 2 });
-      await until(() => sub.lines().some((l) => l.includes('sync')), 'the message');
-      sub.stop('SIGINT');
-      await sub.done;
+      await c.subscribe(topic, { qos: 2 });
+      const lines = numbered(100);
+      const pub = run('paho_c_pub', [topic, ...at(), '-V', version, '-q', 2, '-i', unique()], { more: lines.map((l) => `${l}\n`).join('') });
+      const got = await c.messages(100);
+      assert.deepEqual(got.map((m) => m.payload.toString().trim()), lines);
+      await c.expectNothing();
+      pub.stop('SIGKILL'); // at the end of its input it would send what it has not read
+      await pub.done;
+    });
+
+    test(`Paho: retained messages, version ${version}`, { skip: needs('paho_c_pub', 'paho_cs_pub', 'paho_c_sub', 'paho_cs_sub') }, async () => {
+      const topic = unique();
+      const common = () => [...at(), '-V', version, '-q', 1, '-i', unique()];
+      for (const publisher of ['paho_c_pub', 'paho_cs_pub']) {
+        await succeeds(publisher, [`${topic}/x`, ...common(), '-r', '-m', publisher]);
+        for (const subscriber of ['paho_c_sub', 'paho_cs_sub']) {
+          const sub = run(subscriber, [`${topic}/#`, ...common()]);
+          await counted(sub, topic, [publisher]);
+          sub.stop('SIGINT');
+          await sub.done;
+        }
+      }
+      await succeeds('paho_c_pub', [`${topic}/x`, ...common(), '-r', '-n']);
+      const c = await RawClient.connect(broker.tcp);
+      await c.subscribe(`${topic}/#`);
+      await c.expectNothing();
     });
   }
+
+  test('Paho: TLS with --cafile, user name and password', { skip: needs('paho_c_pub', 'paho_cs_pub', 'paho_cs_sub') }, async () => {
+    const topic = unique();
+    const { port } = broker.listener('ssl.users');
+    const secure = () => ['-c', `ssl://localhost:${port}`, '--cafile', pki.ca, '-u', 'alice', '-P', 'a', '-q', 1, '-i', unique()];
+    const sub = run('paho_cs_sub', [`${topic}/#`, ...secure()]);
+    await ready(sub, `${topic}/mark`);
+    await succeeds('paho_c_pub', [`${topic}/x`, ...secure(), '-V', 5, '-m', 'one']);
+    await succeeds('paho_cs_pub', [`${topic}/x`, ...secure(), '-m', 'two']);
+    await counted(sub, topic, ['one', 'two']);
+    sub.stop('SIGINT');
+    await sub.done;
+  });
+
+  // Some samples have the address of a public broker compiled in. A copy with ours in its place is run instead; as a
+  // C string it may be shorter. stdbuf: their output is to be seen as it comes.
+  function readdressed(t, program) {
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'varve-e2e-paho-'));
+    t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+    const binary = fs.readFileSync(execFileSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim());
+    const ours = Buffer.from(`tcp://${broker.tcp.host}:${broker.tcp.port}\0`);
+    let found = 0;
+    for (const theirs of ['tcp://mqtt.eclipseprojects.io:1883\0', 'mqtt://localhost:1883\0']) {
+      const at_byte = binary.indexOf(theirs);
+      if (at_byte < 0) continue;
+      assert.ok(ours.length <= theirs.length, theirs);
+      ours.copy(binary, at_byte);
+      found += 1;
+    }
+    assert.equal(found, 1, `the address in ${program}`);
+    fs.writeFileSync(path.join(dir, program), binary, { mode: 0o755 });
+    return (options) => run('stdbuf', ['-oL', path.join(dir, program)], options);
+  }
+
+  const SAMPLE_TOPIC = 'MQTT Examples'; // of all of them but one, as are their client ids: so one after the other
+  const samples = ['MQTTClient_publish', 'MQTTClient_publish_async', 'MQTTAsync_publish', 'MQTTClient_subscribe', 'MQTTAsync_subscribe'];
+  test('the samples of the Paho library with one fixed topic', { skip: needs('stdbuf', ...samples) }, async (t) => {
+    const c = await RawClient.connect(broker.tcp);
+    await c.subscribe(SAMPLE_TOPIC, { qos: 2, noLocal: true });
+    for (const program of samples.slice(0, 3)) {
+      const { code, output } = await readdressed(t, program)().done;
+      assert.equal(code, 0, `${program}: ${output}`);
+      await c.expect('publish', { topic: SAMPLE_TOPIC, payload: 'Hello World!', qos: 1, retain: false, dup: false });
+      await c.expectNothing();
+    }
+    for (const program of samples.slice(3)) {
+      const sub = readdressed(t, program)({ more: '' });
+      const p = await ready(sub, SAMPLE_TOPIC);
+      const lines = numbered(50);
+      for (const [i, line] of lines.entries()) await p.publish(SAMPLE_TOPIC, line, { qos: i % 3 });
+      await p.publish(SAMPLE_TOPIC, 'end', { qos: 1 });
+      await until(() => sub.lines().some((l) => l.endsWith(': end')), 'the end');
+      const got = sub.lines().filter((l) => l.includes('message: line'));
+      assert.deepEqual(got.map((l) => l.split('message: ')[1]), lines);
+      sub.stdin.end('Q\n');
+      const { code, output } = await sub.done;
+      assert.equal(code, 0, `${program}: ${output}`);
+    }
+  });
+
+  test('MQTTAsync_publish_time: each time that it says it sent arrives once, in order', { skip: needs('stdbuf', 'MQTTAsync_publish_time') }, async (t) => {
+    const c = await RawClient.connect(broker.tcp);
+    await c.subscribe('data/time', { qos: 1 });
+    const pub = readdressed(t, 'MQTTAsync_publish_time')();
+    const got = (await c.messages(100)).map((m) => m.payload.toString());
+    assert.deepEqual(got, pub.lines().filter((l) => /^\d+$/.test(l)).slice(0, 100));
+    pub.stop('SIGKILL'); // it goes on for ever
+    await pub.done;
+  });
 
   test('paho_c_pub over WebSocket, TLS, and WebSocket over TLS', { skip: needs('paho_c_pub') }, async () => {
     const c = await RawClient.connect(broker.tcp);
