@@ -61,7 +61,6 @@ struct encoded_publish {
     uint32_t at;  /* in the shard's encode buffer */
     uint32_t len; /* 0: not made */
     uint32_t packet_id_at; /* QoS > 0 */
-    bool retain;
 };
 
 /* Messages that wait to be delivered together: burst.c. */
@@ -93,7 +92,7 @@ struct shard {
     struct buf scratch;      /* for one outgoing packet at a time */
     struct buf props;        /* properties of the publication that comes in, without the topic alias */
     struct buf encode;       /* the packets of `encoded` */
-    struct encoded_publish encoded[2][3]; /* of the current publication: [MQTT 5 or not][QoS] */
+    struct encoded_publish encoded[2][3][2]; /* of the current publication: [MQTT 5 or not][QoS][retain] */
     struct burst burst;
     struct handoff *outbox[REACTORS_MAX]; /* messages for other reactors, handed over at the end of the turn */
     struct list stalled;     /* connections that wait for other reactors to catch up: connection.stall */

@@ -29,7 +29,9 @@ bool burst_add(struct shard *shard, const struct publication *publication, const
     burst->route = route;
     burst->handed = handed;
     burst->bytes += bytes;
-    burst->items[burst->count++] = *publication;
+    burst->items[burst->count] = *publication;
+    /* The route's copy stays; what the packet named may be an alias, which the next packet gives to another topic. */
+    burst->items[burst->count++].topic = route->topic;
     return true;
 }
 

@@ -111,13 +111,13 @@ static bool send_publish(struct connection *connection, struct publication *publ
     return fits;
 }
 
-/* Many subscribers of one version and QoS: the packet is encoded once into the shard's buffer, then copied with
+/* Many subscribers of one version, QoS and retain flag: the packet is encoded once into the shard's buffer, then copied with
  * another packet identifier. */
 static bool send_encoded(struct shard *shard, struct connection *connection, struct publication *publication,
                          const struct send *send)
 {
-    struct encoded_publish *encoded = &shard->encoded[connection->version == MQTT_5][send->qos];
-    if (encoded->len == 0 || encoded->retain != send->retain) {
+    struct encoded_publish *encoded = &shard->encoded[connection->version == MQTT_5][send->qos][send->retain];
+    if (encoded->len == 0) {
         struct mqtt_publish out = {
             .retain = send->retain,
             .qos = send->qos,
@@ -129,7 +129,6 @@ static bool send_encoded(struct shard *shard, struct connection *connection, str
         encoded->at = (uint32_t)shard->encode.len;
         mqtt_encode_publish(&shard->encode, connection->version, &out);
         encoded->len = (uint32_t)shard->encode.len - encoded->at;
-        encoded->retain = send->retain;
         const uint8_t *packet = shard->encode.data + encoded->at;
         size_t length_bytes = 1;
         while (packet[length_bytes] & 0x80)
