@@ -106,6 +106,46 @@ describe('CONNECT', { concurrency: 4 }, () => {
     }
   });
 
+  test('a client id is compared to the byte: each of many similar ones has a session of its own', async () => {
+    const base = unique();
+    const ids = [base, `${base} `, base.toUpperCase(), `${base}/`, `${base}\u00e9`, `${base}e\u0301`];
+    const properties = { sessionExpiryInterval: 60 };
+    for (const clientId of ids) {
+      const c = await RawClient.connect(broker.tcp, { clientId, clean: false, properties });
+      assert.equal(c.connack.sessionPresent, false, clientId);
+      await c.subscribe(`of/${clientId}`, { qos: 1 });
+      await c.disconnect();
+    }
+    const p = await RawClient.connect(broker.tcp);
+    for (const clientId of ids) await p.publish(`of/${clientId}`, clientId, { qos: 1 });
+    for (const clientId of ids) {
+      const c = await RawClient.connect(broker.tcp, { clientId, clean: false, properties });
+      assert.equal(c.connack.sessionPresent, true);
+      await c.expect('publish', { payload: clientId });
+      await c.expectNothing(p);
+    }
+  });
+
+  test('a hundred clients without an id get a hundred ids', async () => {
+    const clients = await Promise.all(Array.from({ length: 100 }, () => RawClient.connect(broker.tcp, { clientId: '' })));
+    assert.equal(new Set(clients.map((c) => c.connack.properties.assignedClientIdentifier)).size, 100);
+    await Promise.all(clients.map((c) => c.ping()));
+  });
+
+  test('nothing follows DISCONNECT from the broker, not even in a flood of deliveries', async () => {
+    const p = await RawClient.connect(broker.tcp);
+    const topic = unique();
+    for (let round = 0; round < 5; round += 1) {
+      const c = await RawClient.connect(broker.tcp);
+      await c.subscribe(topic);
+      for (let i = 0; i < 300; i += 1) p.send(packet.publish({ topic, payload: `${i}` }));
+      await c.expect('publish');
+      c.send(Buffer.from([0, 0]), packet.pingreq());
+      await c.expectClose();
+      assert.equal(c.inbox.findIndex((one) => one.type === 'disconnect'), c.inbox.length - 1);
+    }
+  });
+
   test('a client id beyond max_client_id_bytes is refused as not valid', async () => {
     for (const [version, reason] of [[4, 2], [5, 0x85]]) {
       await (await RawClient.connect(broker.tcp, { version, clientId: 'x'.repeat(1024) })).disconnect();

@@ -172,9 +172,18 @@ describe('QoS', { concurrency: 2 }, () => {
   });
 
   test('PUBREC for an unknown identifier is answered with PUBREL 0x92', async () => {
-    const c = await RawClient.connect(broker.tcp);
+    const c = await RawClient.connect(broker.tcp, { auto: false });
     c.ack('pubrec', 78);
     await c.expect('pubrel', { id: 78, reason: 0x92 });
+  });
+
+  test('QoS 2 deliveries in flight have different identifiers', async () => {
+    const c = await RawClient.connect(broker.tcp, { auto: false });
+    const topic = unique();
+    await c.subscribe(topic, { qos: 2 });
+    for (let i = 0; i < 50; i += 1) await c.publish(topic, `${i}`, { qos: 2 });
+    const ids = (await c.messages(50)).map((m) => m.id);
+    assert.equal(new Set(ids).size, 50);
   });
 
   test('PUBACK and PUBCOMP for unknown identifiers are harmless', async () => {

@@ -442,9 +442,9 @@ describe('sessions on disk', () => {
     await broker.kill();
     await delay(1200);
     await broker.start();
-    for (const clientId of [discarded, expired, ended]) {
+    for (const [clientId, what] of [[discarded, 'discarded'], [expired, 'expired'], [ended, 'ended']]) {
       const c = await RawClient.connect(broker.tcp, { clientId, clean: false });
-      assert.equal(c.connack.sessionPresent, false);
+      assert.equal(c.connack.sessionPresent, false, `the ${what} session came back`);
     }
     await broker.stop();
   });
