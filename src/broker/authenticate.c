@@ -24,6 +24,7 @@ struct auth_request {
     struct mail mail;
     struct reactor *home;
     struct connection *connection; /* the home's thread; NULL: it has gone */
+    atomic_bool cancelled;         /* likewise, for the worker: nobody waits for the answer */
     struct broker *broker;
     struct access *access;
     struct settings *settings;
@@ -66,8 +67,10 @@ static void request_free(struct auth_request *request)
 
 void authenticate_cancel(struct auth_request *request)
 {
-    if (request != NULL)
-        request->connection = NULL;
+    if (request == NULL)
+        return;
+    request->connection = NULL;
+    atomic_store_explicit(&request->cancelled, true, memory_order_relaxed);
 }
 
 /* ---- On a worker ----------------------------------------------------------------------------------------- */
@@ -165,10 +168,13 @@ static void look_up_scram(struct auth_request *request)
 static void work(struct worker_job *job)
 {
     struct auth_request *request = (struct auth_request *)job;
-    switch (request->kind) {
-    case AUTH_BY_PASSWORD: check_password(request); break;
-    case AUTH_BY_TOKEN: check_token(request); break;
-    case AUTH_SCRAM_LOOKUP: look_up_scram(request); break;
+    /* A queue of logins whose clients have hung up must not delay those who wait, nor the broker's end. */
+    if (!atomic_load_explicit(&request->cancelled, memory_order_relaxed)) {
+        switch (request->kind) {
+        case AUTH_BY_PASSWORD: check_password(request); break;
+        case AUTH_BY_TOKEN: check_token(request); break;
+        case AUTH_SCRAM_LOOKUP: look_up_scram(request); break;
+        }
     }
     reactor_post(request->home, &request->mail);
 }
@@ -260,6 +266,7 @@ static enum auth_step submit(struct connection *connection, enum auth_kind kind,
     request->job.run = work;
     request->mail.run = come_home;
     request->home = shard->reactor;
+    atomic_init(&request->cancelled, false);
     request->connection = connection;
     request->broker = shard->broker;
     request->access = access_ref(shard->access);
@@ -364,10 +371,32 @@ static bool certificate_name(const struct connection *connection, enum certifica
     return false;
 }
 
+/* Three parts in base64url, of which the first begins as every JSON object's does ("e" for the brace): a password with
+ * two dots in it is still a password. */
 static bool looks_like_token(struct str text)
 {
-    const char *first = text.len > 0 ? memchr(text.data, '.', text.len) : NULL;
-    return first != NULL && memchr(first + 1, '.', text.len - (size_t)(first - text.data) - 1) != NULL;
+    unsigned dots = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        bool in_alphabet = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                           c == '_';
+        if (c != '.' && !in_alphabet)
+            return false;
+        dots += c == '.';
+    }
+    return dots == 2 && text.data[0] == 'e';
+}
+
+/* What authenticate_start() could not see: CONNECT need not name who then proves to be somebody, and a ban may come
+ * in between. */
+bool authenticate_banned(struct connection *connection, struct str client_id)
+{
+    struct shard *shard = shard_of_channel(&connection->channel);
+    if (access_banned(shard->access, client_id, str_of(connection->username), ADDRESS_OF(connection),
+                      reactor_wall_ms(shard->reactor)) == NULL)
+        return false;
+    fail(connection, MQTT_BANNED, "banned");
+    return true;
 }
 
 static enum auth_step by_credentials(struct connection *connection, const struct mqtt_connect *connect,

@@ -41,6 +41,8 @@ enum auth_step authenticate_start(struct connection *connection, const struct mq
 enum auth_step authenticate_continue(struct connection *connection, const struct mqtt_disconnect *auth);
 /* A re-authentication (MQTT 5, 4.12.1). */
 enum auth_step authenticate_again(struct connection *connection, const struct mqtt_disconnect *auth);
+/* Whether the client, under the name that it has proved to have, is banned; then it has been failed. */
+bool authenticate_banned(struct connection *connection, struct str client_id);
 /* Called by this file when a worker has finished: connect.c goes on. */
 void authenticate_finished(struct connection *connection, enum auth_step step);
 void authenticate_cancel(struct auth_request *request); /* the connection has gone */

@@ -325,6 +325,8 @@ size_t publish(struct shard *shard, struct publication *publication, const struc
 void publish_elsewhere(struct shard *shard, struct publication *publication, const struct route *route);
 /* For a message that came from another reactor: local subscribers only. */
 void publish_local(struct shard *shard, struct publication *publication);
+/* Whether the client may publish to the topic, by its rules; a will included. */
+bool connection_may_publish(const struct connection *connection, struct str topic);
 /* Keeps or removes the topic's retained message here and in the catalog; holds publication->ticket, if there is one,
  * until it is on disk. MQTT_SUCCESS or the reason for refusing it. */
 uint8_t publish_retained(struct shard *shard, struct publication *publication);

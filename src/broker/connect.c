@@ -421,8 +421,10 @@ static void open_session(struct connection *connection, const struct mqtt_connec
 {
     struct shard *shard = shard_of_channel(&connection->channel);
     take_identity(connection);
+    if (authenticate_banned(connection, connect->client_id))
+        return;
     compile_acl(connection, connect->client_id);
-    if (connect->has_will && !client_may_publish(connection->acl, connect->will.topic)) {
+    if (connect->has_will && !connection_may_publish(connection, connect->will.topic)) {
         COUNT(shard, acl_denied, 1);
         connection_fail(connection, MQTT_NOT_AUTHORIZED, "not authorized to publish to the will topic");
         return; /* whoever has the session keeps it: nothing of a refused CONNECT takes effect [MQTT-3.1.4-2] */

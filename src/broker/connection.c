@@ -72,10 +72,23 @@ static void encode_end(struct connection *connection, uint8_t reason, const char
     }
 }
 
+/* The reason as the packet knows it that ends the connection: CONNACK or DISCONNECT (MQTT 5, table 2-6). */
+static uint8_t reason_of_end(const struct connection *connection, uint8_t reason)
+{
+    bool open = connection->state == CONNECTION_OPEN;
+    switch (reason) {
+    case MQTT_SERVER_SHUTTING_DOWN: return open ? reason : MQTT_SERVER_UNAVAILABLE;
+    case MQTT_SERVER_UNAVAILABLE: return open ? MQTT_SERVER_BUSY : reason;
+    case MQTT_BANNED: return open ? MQTT_ADMINISTRATIVE_ACTION : reason;
+    default: return reason;
+    }
+}
+
 void connection_fail(struct connection *connection, uint8_t reason, const char *text)
 {
     if (channel_is_closing(&connection->channel))
         return;
+    reason = reason_of_end(connection, reason);
     struct shard *shard = shard_of_channel(&connection->channel);
     struct buf *out = &shard->scratch;
     if (text == NULL)

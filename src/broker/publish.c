@@ -193,12 +193,18 @@ static void refuse(struct connection *connection, const struct mqtt_publish *in,
     acknowledge(connection, in, reason, text);
 }
 
+bool connection_may_publish(const struct connection *connection, struct str topic)
+{
+    /* What the broker tells of itself is the broker's to say: all that `$SYS/#` reaches. */
+    bool of_broker = str_is(topic, "$SYS") || str_starts(topic, STR("$SYS/"));
+    return !of_broker && client_may_publish(connection->acl, topic);
+}
+
 static bool may_publish(struct connection *connection, const struct route *route)
 {
     if (connection->allowed_hash == route->hash)
         return true;
-    /* What the broker tells of itself is the broker's to say. */
-    if (str_starts(route->topic, STR("$SYS/")) || !client_may_publish(connection->acl, route->topic))
+    if (!connection_may_publish(connection, route->topic))
         return false;
     connection->allowed_hash = route->hash;
     return true;

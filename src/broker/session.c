@@ -219,7 +219,7 @@ void session_will_publish(struct shard *shard, struct session *session)
     struct publication publication;
     publication_of_message(session->will->message, &publication);
     publication.message = NULL;
-    if (publication.expires_ms > 0)
+    if (publication.expiry_at > 0)
         publication.expires_ms += reactor_wall_ms(shard->reactor);
     publication.publisher_id = session->subscriber.id;
     publication.publisher_hash = session->subscriber.name_hash;

@@ -108,7 +108,7 @@ void shard_set_access(struct shard *shard, struct settings *settings, struct acc
         connection_compile_acl(connection);
         if (access_banned(access, session_client_id(connection->session), str_of(connection->username),
                           connection->channel.peer, now_ms) != NULL)
-            connection_fail(connection, MQTT_ADMINISTRATIVE_ACTION, "banned"); /* 0x8A is for CONNACK only */
+            connection_fail(connection, MQTT_BANNED, "banned");
     }
 }
 

@@ -31,7 +31,9 @@ void sys_topics_publish(struct shard *shard)
     publish_text(shard, "$SYS/broker/uptime", buf_str(&uptime));
     buf_free(&uptime);
     publish_number(shard, "$SYS/broker/clients/connected", stats.connections);
-    publish_number(shard, "$SYS/broker/clients/disconnected", stats.sessions - stats.connections);
+    /* The shards are read one after the other: what ends meanwhile may be in one figure and not in the other. */
+    publish_number(shard, "$SYS/broker/clients/disconnected",
+                   stats.sessions > stats.connections ? stats.sessions - stats.connections : 0);
     publish_number(shard, "$SYS/broker/clients/total", stats.sessions);
     publish_number(shard, "$SYS/broker/messages/received", stats.packets_received);
     publish_number(shard, "$SYS/broker/bytes/received", stats.bytes_received);

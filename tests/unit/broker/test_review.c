@@ -1,22 +1,45 @@
 /* What clients try that mean no good, and what goes wrong beside the way: each of these once went wrong. */
 #include "broker_test.h"
 
+#include "auth/auth.h"
 #include "base/clock.h"
+
+/* One site for each test, with this many reactors. */
+static int start_1(void **state)
+{
+    struct site *site = mem_zalloc(sizeof(*site));
+    site_start(site, 1, NULL);
+    *state = site;
+    return 0;
+}
+
+static int start_2(void **state)
+{
+    struct site *site = mem_zalloc(sizeof(*site));
+    site_start(site, 2, NULL);
+    *state = site;
+    return 0;
+}
+
+static int end(void **state)
+{
+    site_end(*state);
+    mem_free(*state);
+    return 0;
+}
 
 /* ---- Bursts and encodings -------------------------------------------------------------------------------- */
 
 /* An alias that is given to another topic while messages under the former one wait for their delivery. */
 static void test_an_alias_may_change_its_topic_among_messages_that_come_together(void **state)
 {
-    (void)state;
-    struct site site;
+    const struct site *site = *state;
     struct client subscribers[3], publisher;
-    site_start(&site, 1, NULL);
     for (size_t i = 0; i < LENGTH(subscribers); i++) {
-        CLIENT_CONNECT(&subscribers[i], &site, false, .id = (char[]){'s', (char)('0' + i), '\0'});
+        CLIENT_CONNECT(&subscribers[i], site, false, .id = (char[]){'s', (char)('0' + i), '\0'});
         subscribe_to(&subscribers[i], "#", 0);
     }
-    CLIENT_CONNECT(&publisher, &site, false, .id = "p");
+    CLIENT_CONNECT(&publisher, site, false, .id = "p");
     static const char alias_1[] = {MQTT_PROP_TOPIC_ALIAS, 0, 1};
     struct mqtt_publish publish = {.raw_props = str_make(alias_1, sizeof(alias_1)), .payload = STR("x")};
     static const char *const topics[] = {"a/topic/with/a/name/of/some/length", "", "", "another/topic/of/length", ""};
@@ -34,7 +57,6 @@ static void test_an_alias_may_change_its_topic_among_messages_that_come_together
         client_bye(&subscribers[i]);
     }
     client_bye(&publisher);
-    site_end(&site);
 }
 
 static void encoded_bytes(struct shard *shard, void *arg)
@@ -45,20 +67,18 @@ static void encoded_bytes(struct shard *shard, void *arg)
 /* Every other subscriber wants the retain flag kept: one encoding for each kind, not one for each subscriber. */
 static void test_one_encoding_serves_all_subscribers_of_a_kind(void **state)
 {
-    (void)state;
     enum { SUBSCRIBERS = 40 };
-    struct site site;
+    const struct site *site = *state;
     struct client subscribers[SUBSCRIBERS], publisher;
-    site_start(&site, 1, NULL);
     for (unsigned i = 0; i < SUBSCRIBERS; i++) {
         char id[16];
         snprintf(id, sizeof(id), "s-%u", i);
-        CLIENT_CONNECT(&subscribers[i], &site, false, .id = id);
+        CLIENT_CONNECT(&subscribers[i], site, false, .id = id);
         put_subscribe(&subscribers[i], 1, "t", (struct mqtt_subscription){.retain_as_published = i % 2 != 0}, 0);
         client_flush(&subscribers[i]);
         EXPECT(&subscribers[i], "SUBACK #1 00");
     }
-    CLIENT_CONNECT(&publisher, &site, false, .id = "p");
+    CLIENT_CONNECT(&publisher, site, false, .id = "p");
     char payload[1001] = {0};
     memset(payload, 'x', 1000);
     say_retained(&publisher, "t", 0, 0, payload);
@@ -68,11 +88,226 @@ static void test_one_encoding_serves_all_subscribers_of_a_kind(void **state)
         client_drop(&subscribers[i]);
     }
     size_t bytes = 0;
-    on_shard(&site, 0, encoded_bytes, &bytes);
+    on_shard(site, 0, encoded_bytes, &bytes);
     assert_in_range(bytes, 0, 3000);
     client_bye(&publisher);
-    site_end(&site);
 }
 
-RUN_TESTS(cmocka_unit_test(test_an_alias_may_change_its_topic_among_messages_that_come_together),
-          cmocka_unit_test(test_one_encoding_serves_all_subscribers_of_a_kind))
+/* ---- Who may come, and say what -------------------------------------------------------------------------- */
+
+static void test_nobody_speaks_for_the_broker(void **state)
+{
+    const struct site *site = *state;
+    struct client client;
+    client_hello(&client, site,
+                 (struct hello){.id = "c", .will_topic = "$SYS/broker/version", .will_payload = "x"});
+    EXPECT(&client, "CONNACK new 87", "end");
+    client_drop(&client);
+    CLIENT_CONNECT(&client, site, false, .id = "c");
+    say_publish(&client, "$SYS/broker/version", 1, 1, "x");
+    say_publish(&client, "$SYS", 1, 2, "x"); /* $SYS/# would reach it */
+    say_publish(&client, "$SYSTEM", 1, 3, "x");
+    EXPECT(&client, "PUBACK #1 87", "PUBACK #2 87", "PUBACK #3 10");
+    client_bye(&client);
+}
+
+#define PASSWORD "correct horse"
+
+static void add_user(const struct site *site, const char *name, const char *password)
+{
+    struct error err;
+    char hash[PASSWORD_HASH_BYTES];
+    struct scram_credentials scram;
+    ASSERT_OK(password_hash(str_of(password), hash, &err), err);
+    ASSERT_OK(scram_derive(str_of(password), 4096, &scram, &err), err);
+    struct catalog_user user = {
+        .username = (char[64]){0}, .password_hash = hash, .has_scram = true, .scram_iterations = scram.iterations};
+    snprintf(user.username, 64, "%s", name);
+    memcpy(user.scram_salt, scram.salt, sizeof(user.scram_salt));
+    memcpy(user.scram_stored_key, scram.stored_key, sizeof(user.scram_stored_key));
+    memcpy(user.scram_server_key, scram.server_key, sizeof(user.scram_server_key));
+    ASSERT_OK(catalog_user_put(site->catalog, &user, true, &err), err);
+}
+
+static void nothing(struct shard *shard, void *arg)
+{
+    (void)shard;
+    (void)arg;
+}
+
+/* Puts what the catalog says of users, rules and bans into force. */
+static void put_in_force(const struct site *site)
+{
+    struct error err;
+    ASSERT_OK(broker_reload(site->broker, quiet_settings(), &err), err);
+    for (unsigned i = 0; i < site->broker->shard_count; i++)
+        on_shard(site, i, nothing, NULL);
+}
+
+static void login_hello(struct client *client, const struct site *site, struct hello hello, const char *username,
+                        const char *password)
+{
+    struct mqtt_connect connect = connect_of(&hello);
+    connect.has_username = true;
+    connect.username = str_of(username);
+    connect.has_password = true;
+    connect.password = str_of(password);
+    client_open_sized(client, site, connect.version, 0);
+    mqtt_encode_connect(&client->out, &connect);
+    client_flush(client);
+}
+
+/* CONNECT with SCRAM: up to the challenge, and if `finish` to the answer to it. */
+static void scram_hello(struct client *client, const struct site *site, const char *id, const char *username,
+                        bool finish)
+{
+    struct scram_client *scram = scram_client_new(str_of(username), STR(PASSWORD));
+    struct hello hello = {.id = id};
+    struct mqtt_connect connect = connect_of(&hello);
+    struct buf data = {0};
+    scram_client_first(scram, &data);
+    connect.properties.auth_method = STR("SCRAM-SHA-256");
+    connect.properties.auth_data = buf_str(&data);
+    property_set(&connect.properties, MQTT_PROP_AUTH_METHOD);
+    property_set(&connect.properties, MQTT_PROP_AUTH_DATA);
+    client_open_sized(client, site, MQTT_5, 0);
+    mqtt_encode_connect(&client->out, &connect);
+    client_flush(client);
+    struct mqtt_frame frame;
+    struct mqtt_disconnect auth;
+    struct error err;
+    assert_true(client_next(client, &frame));
+    assert_int_equal(frame.type, MQTT_AUTH);
+    assert_int_equal(mqtt_decode_auth(&frame, &auth), MQTT_SUCCESS);
+    if (finish) {
+        buf_reset(&data);
+        ASSERT_OK(scram_client_final(scram, auth.properties.auth_data, &data, &err), err);
+        auth.properties.auth_data = buf_str(&data);
+        mqtt_encode_auth(&client->out, MQTT_CONTINUE_AUTHENTICATION, &auth.properties);
+        client_flush(client);
+    }
+    buf_free(&data);
+    scram_client_free(scram);
+}
+
+/* CONNECT need not name the user who then proves to be one. */
+static void test_a_ban_finds_a_user_whatever_the_way_of_the_proof(void **state)
+{
+    const struct site *site = *state;
+    struct client client;
+    struct error err;
+    add_user(site, "mallory", PASSWORD);
+    add_user(site, "alice", PASSWORD);
+    put_in_force(site);
+    scram_hello(&client, site, "c", "mallory", true);
+    EXPECT(&client, "CONNACK new 00");
+    client_bye(&client);
+    const struct catalog_ban ban = {.kind = CATALOG_BAN_USERNAME, .who = (char[]){"mallory"}};
+    ASSERT_OK(catalog_ban_put(site->catalog, &ban, &err), err);
+    put_in_force(site);
+    scram_hello(&client, site, "c", "mallory", true);
+    EXPECT(&client, "CONNACK new 8a", "end");
+    client_drop(&client);
+    scram_hello(&client, site, "c", "alice", true);
+    EXPECT(&client, "CONNACK new 00");
+    client_bye(&client);
+}
+
+static void test_a_password_with_dots_is_no_token(void **state)
+{
+    const struct site *site = *state;
+    struct client client;
+    struct error err;
+    add_user(site, "dotted", "v1.2.3");
+    struct settings *settings = quiet_settings();
+    settings->auth.jwt_secret = mem_strdup("a secret of more than 32 bytes for HS256");
+    ASSERT_OK(broker_reload(site->broker, settings, &err), err);
+    login_hello(&client, site, (struct hello){.id = "c"}, "dotted", "v1.2.3");
+    EXPECT(&client, "CONNACK new 00");
+    client_bye(&client);
+    login_hello(&client, site, (struct hello){.id = "c"}, "dotted", "eyJhbGciOiJub25lIn0.e30.");
+    EXPECT(&client, "CONNACK new 86", "end");
+    client_drop(&client);
+}
+
+/* Who has hung up is not worked for: neither the next clients nor the end of the broker wait for it. */
+static void test_logins_of_clients_that_have_gone_cost_nothing(void **state)
+{
+    enum { CLIENTS = 100 };
+    const struct site *site = *state;
+    struct client clients[CLIENTS];
+    add_user(site, "alice", PASSWORD);
+    put_in_force(site);
+    int64_t begin_ms = clock_mono_ms();
+    for (int i = 0; i < 5; i++)
+        assert_false(password_verify(NULL, STR("x")));
+    int64_t one_ms = (clock_mono_ms() - begin_ms) / 5;
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        char id[16];
+        snprintf(id, sizeof(id), "c-%u", i);
+        login_hello(&clients[i], site, (struct hello){.id = id}, "nobody", "x");
+    }
+    static const struct linger { int on, s; } reset = {1, 0};
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        setsockopt(clients[i].fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+        client_drop(&clients[i]);
+    }
+    struct client client;
+    begin_ms = clock_mono_ms();
+    login_hello(&client, site, (struct hello){.id = "late"}, "alice", PASSWORD);
+    EXPECT(&client, "CONNACK new 00");
+    assert_in_range(clock_mono_ms() - begin_ms, 0, CLIENTS * one_ms / 2 / 3 + 100);
+    client_bye(&client);
+}
+
+/* ---- Ends ------------------------------------------------------------------------------------------------ */
+
+static void test_a_stop_refuses_who_is_about_to_come_in_with_a_reason_of_connack(void **state)
+{
+    (void)state;
+    struct site site;
+    struct client client;
+    site_start(&site, 1, NULL);
+    add_user(&site, "alice", PASSWORD);
+    put_in_force(&site);
+    scram_hello(&client, &site, "c", "alice", false);
+    site_end(&site);
+    EXPECT(&client, "CONNACK new 88", "end");
+    client_drop(&client);
+}
+
+/* ---- Wills ----------------------------------------------------------------------------------------------- */
+
+static void test_a_will_without_time_waits_for_nobody(void **state)
+{
+    const struct site *site = *state;
+    struct client client, away;
+    CLIENT_CONNECT(&away, site, false, .id = "away", .keep = true);
+    subscribe_to(&away, "will", 1);
+    client_bye(&away);
+    struct hello hello = {.id = "dies", .will_topic = "will", .will_payload = "x", .will_qos = 1};
+    struct mqtt_connect connect = connect_of(&hello);
+    connect.will.properties.message_expiry = 0;
+    property_set(&connect.will.properties, MQTT_PROP_MESSAGE_EXPIRY);
+    client_open_sized(&client, site, MQTT_5, 0);
+    mqtt_encode_connect(&client.out, &connect);
+    client_flush(&client);
+    EXPECT(&client, "CONNACK new 00");
+    client_drop(&client);
+    struct broker_stats stats;
+    WAIT_FOR((broker_stats(site->broker, &stats), stats.queued_messages == 1));
+    CLIENT_CONNECT(&away, site, true, .id = "away", .keep = true);
+    client_sync(&away);
+    client_bye(&away);
+}
+
+#define TEST(name, start) cmocka_unit_test_setup_teardown(name, start, end)
+
+RUN_TESTS(TEST(test_an_alias_may_change_its_topic_among_messages_that_come_together, start_1),
+          TEST(test_one_encoding_serves_all_subscribers_of_a_kind, start_1),
+          TEST(test_nobody_speaks_for_the_broker, start_2),
+          TEST(test_a_ban_finds_a_user_whatever_the_way_of_the_proof, start_2),
+          TEST(test_a_password_with_dots_is_no_token, start_2),
+          TEST(test_logins_of_clients_that_have_gone_cost_nothing, start_2),
+          cmocka_unit_test(test_a_stop_refuses_who_is_about_to_come_in_with_a_reason_of_connack),
+          TEST(test_a_will_without_time_waits_for_nobody, start_2))
