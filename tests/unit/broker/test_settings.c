@@ -25,8 +25,8 @@ static void test_defaults_are_those_of_the_manual(void **state)
     assert_int_equal(settings->sessions.max_expiry_s, EXPIRY_NEVER);
     assert_int_equal(settings->sessions.v3_expiry_s, 7 * 24 * 3600);
     assert_int_equal(settings->sessions.max_inflight, 1000);
-    assert_int_equal(settings->sessions.max_queued_messages, 10000);
-    assert_int_equal(settings->sessions.max_queued_bytes, 32 << 20);
+    assert_int_equal(settings->sessions.max_queued_messages, 100000);
+    assert_int_equal(settings->sessions.max_queued_bytes, 64 << 20);
     assert_int_equal(settings->sessions.when_full, QUEUE_DROP_OLDEST);
     assert_false(settings->sessions.queue_qos0);
     assert_int_equal(settings->client_rate.messages_per_second, 0);
