@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "cli/serve_config.h"
+#include "mqtt/mqtt.h"
 
 #include "harness.h"
 
