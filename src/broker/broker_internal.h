@@ -159,7 +159,8 @@ unsigned broker_shard_of(const struct broker *broker, uint64_t client_hash);
 enum connection_state {
     CONNECTION_NEW,            /* waits for CONNECT */
     CONNECTION_AUTHENTICATING, /* a worker checks, or a SCRAM exchange is on; CONNECT stays unread in the input */
-    CONNECTION_AUTHENTICATED,  /* goes to its shard, then opens its session */
+    CONNECTION_AUTHENTICATED,  /* goes to its shard */
+    CONNECTION_LET_IN,         /* is there, and opens its session */
     CONNECTION_OPEN,
     CONNECTION_CLOSED
 };
@@ -221,6 +222,7 @@ struct connection {
     bool clean_end : 1;      /* DISCONNECT came: no will */
     bool stalled : 1;
     bool rate_paused : 1;
+    bool disk_wait : 1;      /* CONNECT waits until the old session is gone from the disk */
     bool output_full : 1;    /* does not read what it is sent: not read from either */
     bool refusal_logged : 1; /* the first is worth a line, the others are not */
     bool enhanced : 1;       /* let in by SCRAM: may re-authenticate */
@@ -252,6 +254,7 @@ const struct mqtt_properties *connection_reason_string(const struct connection *
 void connection_log_refusal(struct connection *connection, const char *event, struct str topic, const char *why);
 
 /* connect.c */
+void connect_go_on(struct connection *connection, uint8_t reason); /* what CONNECT waited for is on disk, or failed */
 size_t connect_on_data(struct connection *connection, uint8_t *data, size_t len); /* until the session is open */
 void setup_free(struct setup *setup);
 void token_free(struct connection *connection);            /* its timer and its rules */

@@ -373,9 +373,11 @@ static void log_connected(const struct connection *connection, bool session_pres
 }
 
 /* The session under this client id, without another client and not to be discarded; NULL: there is none. */
-static struct session *free_session(struct shard *shard, const struct mqtt_connect *connect, uint64_t hash)
+static struct session *free_session(struct shard *shard, const struct mqtt_connect *connect, uint64_t hash,
+                                    bool *discarded)
 {
     struct session *session = session_find(shard, connect->client_id, hash);
+    *discarded = session != NULL && session->persisted && connect->clean_start;
     if (session != NULL && session->connection != NULL) {
         session->discarded = connect->clean_start;
         send_away(shard, session);
@@ -417,19 +419,46 @@ static void end_setup(struct connection *connection)
     }
 }
 
-static void open_session(struct connection *connection, const struct mqtt_connect *connect, uint64_t hash)
+/* Who the client is, and whether it may leave this will. False: it has been refused; whoever has the session keeps it,
+ * since nothing of a refused CONNECT takes effect [MQTT-3.1.4-2]. */
+static bool let_in(struct connection *connection, const struct mqtt_connect *connect)
 {
-    struct shard *shard = shard_of_channel(&connection->channel);
     take_identity(connection);
     if (authenticate_banned(connection, connect->client_id))
-        return;
+        return false;
     compile_acl(connection, connect->client_id);
-    if (connect->has_will && !connection_may_publish(connection, connect->will.topic)) {
-        COUNT(shard, acl_denied, 1);
-        connection_fail(connection, MQTT_NOT_AUTHORIZED, "not authorized to publish to the will topic");
-        return; /* whoever has the session keeps it: nothing of a refused CONNECT takes effect [MQTT-3.1.4-2] */
+    connection->state = CONNECTION_LET_IN;
+    if (!connect->has_will || connection_may_publish(connection, connect->will.topic))
+        return true;
+    COUNT(shard_of_channel(&connection->channel), acl_denied, 1);
+    connection_fail(connection, MQTT_NOT_AUTHORIZED, "not authorized to publish to the will topic");
+    return false;
+}
+
+/* CONNACK says that the old session is gone: so it must be gone from the disk. CONNECT is read again then. */
+static void wait_for_disk(struct connection *connection)
+{
+    struct shard *shard = shard_of_channel(&connection->channel);
+    struct ack_ticket *ticket = ticket_new(shard);
+    held_append(connection, MQTT_CONNACK, 0, MQTT_SUCCESS, ticket);
+    connection->disk_wait = true;
+    channel_pause(&connection->channel);
+    persist_barrier(shard, ticket);
+    ticket_done(ticket, MQTT_SUCCESS);
+}
+
+/* False: not yet. */
+static bool open_session(struct connection *connection, const struct mqtt_connect *connect, uint64_t hash)
+{
+    struct shard *shard = shard_of_channel(&connection->channel);
+    if (connection->state == CONNECTION_AUTHENTICATED && !let_in(connection, connect))
+        return true;
+    bool discarded;
+    struct session *session = free_session(shard, connect, hash, &discarded);
+    if (discarded) {
+        wait_for_disk(connection);
+        return false;
     }
-    struct session *session = free_session(shard, connect, hash);
     bool present = session != NULL;
     if (!present)
         session = session_new(shard, connect->client_id, hash);
@@ -443,13 +472,14 @@ static void open_session(struct connection *connection, const struct mqtt_connec
     start_rate_limit(connection);
     if (!send_connack(connection, connect, present)) { /* and nothing may come before it [MQTT-3.2.0-1] */
         connection_fail(connection, MQTT_PACKET_TOO_LARGE, NULL);
-        return;
+        return true;
     }
     take_will(session, connect);
     connection->state = CONNECTION_OPEN;
     end_setup(connection);
     log_connected(connection, present);
     session_pump(shard, session);
+    return true;
 }
 
 /* ---- Dispatch -------------------------------------------------------------------------------------------- */
@@ -472,7 +502,7 @@ static void read_auth(struct connection *connection, uint8_t *data, size_t len)
     go_on(connection, authenticate_continue(connection, &auth));
 }
 
-/* Authenticated: the bytes that are consumed, 0 while it moves. */
+/* Authenticated: the bytes that are consumed, 0 while it moves or waits. */
 static size_t place(struct connection *connection, const struct mqtt_frame *frame)
 {
     struct shard *shard = shard_of_channel(&connection->channel);
@@ -491,8 +521,16 @@ static size_t place(struct connection *connection, const struct mqtt_frame *fram
     size_t used = frame->total_len;
     if (connection->extras->setup->handled > used)
         used = connection->extras->setup->handled;
-    open_session(connection, &connect, hash);
-    return used;
+    return open_session(connection, &connect, hash) ? used : 0;
+}
+
+void connect_go_on(struct connection *connection, uint8_t reason)
+{
+    connection->disk_wait = false;
+    if (reason < 0x80)
+        connection_resume(connection);
+    else
+        connection_fail(connection, MQTT_SERVER_UNAVAILABLE, "the old session cannot be removed from the disk");
 }
 
 size_t connect_on_data(struct connection *connection, uint8_t *data, size_t len)
@@ -521,7 +559,8 @@ size_t connect_on_data(struct connection *connection, uint8_t *data, size_t len)
                !channel_is_closing(&connection->channel)) {
         read_auth(connection, data, len);
     }
-    if (connection->state == CONNECTION_AUTHENTICATED && !channel_is_closing(&connection->channel))
+    if ((connection->state == CONNECTION_AUTHENTICATED || connection->state == CONNECTION_LET_IN) &&
+        !connection->disk_wait && !channel_is_closing(&connection->channel))
         return place(connection, &frame);
     return 0;
 }

@@ -187,7 +187,9 @@ void held_flush(struct connection *connection)
         if (extras->held_first == NULL)
             extras->held_last = NULL;
         extras->held_ends -= held->ends;
-        if (held->subscribe != NULL)
+        if (held->type == MQTT_CONNACK)
+            connect_go_on(connection, held->reason);
+        else if (held->subscribe != NULL)
             held_subscribe_send(connection, held);
         else if (held->reason < 0x80 || connection->version == MQTT_5)
             write_ack(connection, held->type, held->packet_id, held->reason, NULL);
@@ -248,7 +250,7 @@ static void handle_packet(struct connection *connection, const struct mqtt_frame
 
 static bool held_back(const struct connection *connection)
 {
-    return connection->stalled || connection->rate_paused || connection->output_full ||
+    return connection->stalled || connection->disk_wait || connection->rate_paused || connection->output_full ||
            channel_is_closing(&connection->channel);
 }
 
