@@ -94,6 +94,7 @@ static void take_back(struct session *session, struct held_subscribe *answer)
         struct topic_filter filter;
         if (answer->granted[i].is_new && topic_filter_parse(str_of(answer->granted[i].filter), &filter))
             router_unsubscribe(session->shard->broker->router, &session->subscriber, &filter);
+        mem_free(answer->granted[i].filter);
     }
     answer->granted_count = 0;
     for (size_t i = 0; i < answer->count; i++)
