@@ -80,7 +80,10 @@ describe('nobody in particular', { concurrency: 2 }, () => {
 describe('users', { concurrency: 2 }, () => {
   let broker;
   before(async () => {
-    broker = new Broker({ listeners: { tcp: { default: {}, everywhere: { bind: '0.0.0.0:0' }, open: { allow_anonymous: true } } } });
+    broker = new Broker({
+      mqtt: { connect_timeout: '60s' }, // many password checks at once take their time in a sanitizer build
+      listeners: { tcp: { default: {}, everywhere: { bind: '0.0.0.0:0' }, open: { allow_anonymous: true } } },
+    });
     await command(broker, 'user', 'create', 'alice', '--password', 'wonderland');
     await command(broker, 'user', 'create', 'root', '--password', 'toor', '--superuser');
     await broker.start();
