@@ -81,7 +81,7 @@ static bool load_subscription(struct str client_id, struct str filter, uint8_t o
     struct subscription_seed *sub = arena_zalloc(loading->arena, sizeof(*sub));
     sub->filter = arena_str(loading->arena, filter);
     sub->options = (struct subscribe_options){
-        .qos = options & 3,
+        .qos = (options & 3) < 3 ? options & 3 : 2, /* the file may have been edited */
         .no_local = (options & 4) != 0,
         .retain_as_published = (options & 8) != 0,
         .retain_handling = options >> 4 & 3,

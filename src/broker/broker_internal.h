@@ -10,6 +10,7 @@
 #include "base/thread.h"
 #include "broker/broker.h"
 #include "broker/inflight.h"
+#include "broker/log_quota.h"
 #include "broker/message.h"
 #include "broker/retained.h"
 #include "broker/router.h"
@@ -103,6 +104,7 @@ struct shard {
     bool stopping;
     int64_t sys_due_ms;
     struct client_seed *seeds; /* sessions to build at the start: broker.c */
+    struct log_quota log_quota; /* of what clients cause */
     struct shard_counters counters;
     /* Other threads. */
     _Atomic size_t handed_bytes; /* in hand-offs that other reactors have not worked off */
@@ -411,7 +413,8 @@ bool persist_subscription(struct shard *shard, struct str client_id, struct str 
                           const struct subscribe_options *options, bool remove, struct ack_ticket *ticket,
                           struct error *err);
 void persist_barrier(struct shard *shard, struct ack_ticket *ticket); /* everything before it is on disk */
-void persist_session(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms, bool remove);
+void persist_session(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms, bool remove,
+                     struct ack_ticket *ticket);
 
 /* sys_topics.c */
 void sys_topics_publish(struct shard *shard);

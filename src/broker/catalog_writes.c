@@ -3,6 +3,7 @@
  * waited for it, if any, gets its count back. */
 #include "broker/broker_internal.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -25,7 +26,8 @@ static void write_free(struct write *write)
 static void done(struct catalog_write *catalog, const struct error *err)
 {
     struct write *write = (struct write *)catalog;
-    if (err != NULL)
+    static _Thread_local struct log_quota quota; /* a full disk fails everything that waits */
+    if (err != NULL && log_quota_take(&quota, clock_mono_ms()))
         LOG_ERROR("catalog write failed", LOG_STR("key", catalog->key), LOG_ERROR_OF(err));
     if (write->ticket != NULL)
         ticket_done(write->ticket, err == NULL ? MQTT_SUCCESS : MQTT_QUOTA_EXCEEDED);
@@ -89,18 +91,20 @@ void persist_barrier(struct shard *shard, struct ack_ticket *ticket)
 }
 
 /* A session's row: four bytes, its expiry interval in seconds, little-endian. */
-void persist_session(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms, bool remove)
+void persist_session(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms, bool remove,
+                     struct ack_ticket *ticket)
 {
     struct write *write = mem_zalloc(sizeof(*write));
     uint8_t value[4] = {(uint8_t)expiry_s, (uint8_t)(expiry_s >> 8), (uint8_t)(expiry_s >> 16),
                         (uint8_t)(expiry_s >> 24)};
     buf_append_str(&write->text, client_id);
     buf_append(&write->text, value, sizeof(value));
+    write->ticket = ticket;
     write->catalog.kind = remove ? CATALOG_SESSION_DELETE : CATALOG_SESSION_PUT;
     write->catalog.key = str_make(write->text.data, client_id.len);
     write->catalog.value = str_make(write->text.data + client_id.len, sizeof(value));
     write->catalog.expires_ms = expires_ms;
     struct error err;
-    if (!submit(shard, write, &err))
+    if (!submit(shard, write, &err) && log_quota_take(&shard->log_quota, reactor_now_ms(shard->reactor)))
         LOG_WARNING("session not kept for a restart", LOG_STR("client_id", client_id), LOG_ERROR_OF(&err));
 }

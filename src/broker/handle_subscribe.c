@@ -91,14 +91,15 @@ static void send_retained(struct session *session, const struct granted *granted
 static void take_back(struct session *session, struct held_subscribe *answer)
 {
     for (size_t i = 0; i < answer->granted_count; i++) {
+        struct str text = str_of(answer->granted[i].filter);
         struct topic_filter filter;
-        if (answer->granted[i].is_new && topic_filter_parse(str_of(answer->granted[i].filter), &filter))
-            router_unsubscribe(session->shard->broker->router, &session->subscriber, &filter);
-        mem_free(answer->granted[i].filter);
+        struct error err; /* of what the catalog has after all: at the next start it comes back */
+        answer->granted[i].send_retained = false;
+        if (!answer->granted[i].is_new || !topic_filter_parse(text, &filter))
+            continue;
+        router_unsubscribe(session->shard->broker->router, &session->subscriber, &filter);
+        persist_subscription(session->shard, session_client_id(session), text, NULL, true, NULL, &err);
     }
-    answer->granted_count = 0;
-    for (size_t i = 0; i < answer->count; i++)
-        answer->reasons[i] = MQTT_IMPLEMENTATION_ERROR;
 }
 
 /* What the reason string says: of the first filter that was refused. NULL: none was. */
@@ -132,8 +133,11 @@ void held_subscribe_send(struct connection *connection, struct held *held)
     struct session *session = connection->session;
     struct shard *shard = session->shard;
     struct held_subscribe *answer = held->subscribe;
-    if (held->reason >= 0x80 && held->type == MQTT_SUBACK)
-        take_back(session, answer);
+    if (held->reason >= 0x80) {
+        if (held->type == MQTT_SUBACK)
+            take_back(session, answer);
+        memset(answer->reasons, MQTT_IMPLEMENTATION_ERROR, answer->count);
+    }
     if (!send_answer(connection, held, first_refusal(answer)) && !send_answer(connection, held, NULL)) {
         connection_fail(connection, MQTT_PACKET_TOO_LARGE,
                         "the answer is over the client's maximum packet size");
@@ -211,12 +215,14 @@ static uint8_t grant(struct connection *connection, const struct mqtt_subscripti
     return qos;
 }
 
-/* One write for each granted filter, all under one ticket. NULL: the session is not kept. */
+/* One write for each granted filter, all under one ticket; and one for the session, since it may be that the one at
+ * CONNECT, which nobody waited for, has failed. NULL: the session is not kept. */
 static struct ack_ticket *persist_granted(struct session *session, const struct held_subscribe *answer)
 {
     if (!session->persisted || answer->granted_count == 0)
         return NULL;
     struct ack_ticket *ticket = ticket_new(session->shard);
+    persist_session(session->shard, session_client_id(session), session->expiry_s, 0, false, ticket);
     for (size_t i = 0; i < answer->granted_count; i++) {
         struct error err; /* a full queue fails the ticket, and with it the SUBACK */
         persist_subscription(session->shard, session_client_id(session), str_of(answer->granted[i].filter),
@@ -272,12 +278,13 @@ void handle_unsubscribe(struct connection *connection, const struct mqtt_frame *
         struct topic_filter filter;
         if (!topic_filter_parse(text, &filter)) {
             answer->reasons[i] = MQTT_BAD_TOPIC_FILTER;
-        } else if (!router_unsubscribe(shard->broker->router, &session->subscriber, &filter)) {
-            answer->reasons[i] = MQTT_NO_SUBSCRIPTION_EXISTED;
-        } else if (ticket != NULL) {
-            struct error err;
-            persist_subscription(shard, session_client_id(session), text, NULL, true, ticket, &err);
+            continue;
         }
+        if (!router_unsubscribe(shard->broker->router, &session->subscriber, &filter))
+            answer->reasons[i] = MQTT_NO_SUBSCRIPTION_EXISTED;
+        struct error err;
+        if (ticket != NULL) /* always: the disk may have failed the time before */
+            persist_subscription(shard, session_client_id(session), text, NULL, true, ticket, &err);
     }
     reply(connection, MQTT_UNSUBACK, unsubscribe.packet_id, answer, ticket);
 }

@@ -128,7 +128,8 @@ uint8_t publish_retained(struct shard *shard, struct publication *publication)
     if (retained_set(shard->broker->retained, publication->topic, remove ? NULL : change.message,
                      settings->retained_max_messages, persist_change, &change, &err))
         return MQTT_SUCCESS;
-    LOG_WARNING("retained message refused", LOG_STR("topic", publication->topic), LOG_ERROR_OF(&err));
+    if (log_quota_take(&shard->log_quota, reactor_now_ms(shard->reactor)))
+        LOG_WARNING("retained message refused", LOG_STR("topic", publication->topic), LOG_ERROR_OF(&err));
     return MQTT_QUOTA_EXCEEDED;
 }
 
@@ -253,6 +254,11 @@ static void accept_publish(struct connection *connection, struct shard *shard, c
     if (in->retain) {
         publication->ticket = in->qos > 0 ? ticket_new(shard) : NULL;
         reason = publish_retained(shard, publication);
+        /* Who subscribed meanwhile on another reactor has found the former retained message, or none: the route must
+         * be one that was resolved after the change. */
+        route = shard_route(shard, publication->topic, TOPIC_LEVELS_MAX);
+        if (in->qos == 0 || connection->version != MQTT_5)
+            reason = MQTT_SUCCESS; /* who cannot be refused is not: all but the store gets the message */
     }
     if (reason == MQTT_SUCCESS) {
         if (in->qos == 2)

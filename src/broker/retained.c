@@ -167,7 +167,8 @@ bool retained_set(struct retained *retained, struct str topic, struct message *m
     return ok;
 }
 
-size_t retained_sweep(struct retained *retained, int64_t now_ms, size_t limit)
+size_t retained_sweep(struct retained *retained, int64_t now_ms, size_t limit,
+                      bool (*gone)(struct message *message, void *arg), void *arg)
 {
     size_t removed = 0;
     pthread_mutex_lock(&retained->lock);
@@ -176,6 +177,8 @@ size_t retained_sweep(struct retained *retained, int64_t now_ms, size_t limit)
         if (next == NULL || next->key > now_ms)
             break;
         struct node *node = CONTAINER_OF(next, struct node, expiry);
+        if (gone != NULL && !gone(node->message, arg))
+            break;
         clear(retained, node);
         prune(node);
     }

@@ -24,9 +24,10 @@ bool retained_set(struct retained *retained, struct str topic, struct message *m
 void retained_match(struct retained *retained, struct str filter, int64_t now_ms,
                     void (*each)(struct message *message, void *arg), void *arg);
 
-/* Removes what has expired, at most `limit` of them; returns how many. Their rows in the catalog expire by
- * themselves. */
-size_t retained_sweep(struct retained *retained, int64_t now_ms, size_t limit);
+/* Removes what has expired, at most `limit` of them; returns how many. `gone` is called before each, as `first` of
+ * retained_set(); if it returns false, the message stays and the sweep ends. `gone` may be NULL. */
+size_t retained_sweep(struct retained *retained, int64_t now_ms, size_t limit,
+                      bool (*gone)(struct message *message, void *arg), void *arg);
 
 uint64_t retained_count(struct retained *retained); /* without $SYS, which no limit counts */
 uint64_t retained_bytes(struct retained *retained);

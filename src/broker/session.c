@@ -71,7 +71,7 @@ void session_end(struct shard *shard, struct session *session)
     if (session->will != NULL)
         session_will_publish(shard, session); /* the delay ends with the session [MQTT-3.1.3-9] */
     if (session->persisted)
-        persist_session(shard, session_client_id(session), 0, 0, true);
+        persist_session(shard, session_client_id(session), 0, 0, true, NULL);
     map_remove_item(&shard->sessions, session->subscriber.name_hash, session);
     COUNT(shard, sessions, -1);
     session_free(shard, session);
@@ -110,12 +110,12 @@ void session_set_expiry(struct shard *shard, struct session *session, uint32_t e
     uint32_t max = shard->settings->sessions.max_expiry_s;
     session->expiry_s = expiry_s < max ? expiry_s : max;
     if (session->expiry_s > 0) {
-        persist_session(shard, session_client_id(session), session->expiry_s, 0, false);
+        persist_session(shard, session_client_id(session), session->expiry_s, 0, false, NULL);
         if (!session->persisted)
             router_subscriptions_each(shard->broker->router, &session->subscriber, persist_each, session);
         session->persisted = true;
     } else if (session->persisted) {
-        persist_session(shard, session_client_id(session), 0, 0, true);
+        persist_session(shard, session_client_id(session), 0, 0, true, NULL);
         session->persisted = false;
     }
 }
@@ -151,7 +151,7 @@ static void start_waiting(struct shard *shard, struct session *session, int64_t 
 static void keep_until(struct shard *shard, struct session *session, int64_t expires_ms)
 {
     if (session->persisted)
-        persist_session(shard, session_client_id(session), session->expiry_s, expires_ms, false);
+        persist_session(shard, session_client_id(session), session->expiry_s, expires_ms, false, NULL);
 }
 
 struct session *session_restore(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms)
@@ -223,11 +223,9 @@ void session_will_publish(struct shard *shard, struct session *session)
         publication.expires_ms += reactor_wall_ms(shard->reactor);
     publication.publisher_id = session->subscriber.id;
     publication.publisher_hash = session->subscriber.name_hash;
-    const struct route *route = shard_route(shard, publication.topic, TOPIC_LEVELS_MAX);
     if (publication.retain)
         publish_retained(shard, &publication);
-    if (route != NULL)
-        publish(shard, &publication, route);
+    publish(shard, &publication, shard_route(shard, publication.topic, TOPIC_LEVELS_MAX));
     publication_end(&publication);
     session_will_drop(session);
 }

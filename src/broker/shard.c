@@ -26,6 +26,13 @@ void shard_init(struct shard *shard, struct broker *broker, unsigned index)
     atomic_init(&shard->resume_state, RESUME_IDLE);
 }
 
+/* Its row would stay on disk until the next start, and clients make as many as they like. */
+static bool forget_retained(struct message *message, void *arg)
+{
+    struct error err; /* a full queue: at the next sweep */
+    return persist_retained(arg, message, true, NULL, &err);
+}
+
 static void housekeeping(struct reactor *reactor, struct timer *timer)
 {
     struct shard *shard = reactor_user(reactor);
@@ -33,7 +40,7 @@ static void housekeeping(struct reactor *reactor, struct timer *timer)
     timer_set(reactor, timer, now_ms + HOUSEKEEPING_MS);
     if (shard->index != 0)
         return;
-    retained_sweep(shard->broker->retained, reactor_wall_ms(reactor), SWEEP_LIMIT);
+    retained_sweep(shard->broker->retained, reactor_wall_ms(reactor), SWEEP_LIMIT, forget_retained, shard);
     watcher_tick(shard->broker->watcher);
     if (shard->settings->sys_interval_ms > 0 && now_ms >= shard->sys_due_ms) {
         shard->sys_due_ms = now_ms + shard->settings->sys_interval_ms;

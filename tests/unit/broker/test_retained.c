@@ -103,7 +103,7 @@ static void sweep(struct retained *retained, struct list_of *list, int64_t now_m
     size_t due = 0;
     for (size_t i = 0; i < list->count; i++)
         due += list->items[i].message->expires_ms != 0 && list->items[i].message->expires_ms <= now_ms;
-    size_t removed = retained_sweep(retained, now_ms, limit);
+    size_t removed = retained_sweep(retained, now_ms, limit, NULL, NULL);
     assert_int_equal(removed, due < limit ? due : limit);
     /* The earliest go first. */
     while (removed-- > 0) {
@@ -211,7 +211,7 @@ static void test_a_store_without_messages_finds_nothing(void **state)
     retained_match(retained, STR("#"), 0, nothing, &found);
     retained_match(retained, STR("a/b/c"), 0, nothing, &found);
     assert_int_equal(found, 0);
-    assert_int_equal(retained_sweep(retained, INT64_MAX, 100), 0);
+    assert_int_equal(retained_sweep(retained, INT64_MAX, 100, NULL, NULL), 0);
     retained_free(retained);
     retained_free(NULL);
 }
@@ -250,8 +250,8 @@ static void test_a_message_may_take_its_own_place(void **state)
     assert_int_equal(atomic_load(&message->refs), 2);
     assert_int_equal(retained_count(retained), 1);
     assert_int_equal(retained_bytes(retained), message_bytes(message));
-    assert_int_equal(retained_sweep(retained, 999, 10), 0);
-    assert_int_equal(retained_sweep(retained, 1000, 10), 1);
+    assert_int_equal(retained_sweep(retained, 999, 10, NULL, NULL), 0);
+    assert_int_equal(retained_sweep(retained, 1000, 10, NULL, NULL), 1);
     assert_int_equal(atomic_load(&message->refs), 1);
     message_unref(message);
     retained_free(retained);
@@ -290,7 +290,7 @@ static void test_what_is_refused_before_the_change_changes_nothing(void **state)
     check_figures(retained, &list);
     assert_int_equal(atomic_load(&other->refs), 1);
     assert_int_equal(atomic_load(&fresh->refs), 1);
-    assert_int_equal(retained_sweep(retained, INT64_MAX, 10), 0);
+    assert_int_equal(retained_sweep(retained, INT64_MAX, 10, NULL, NULL), 0);
     /* Over the limit nothing is asked. */
     ASSERT_FAILS(retained_set(retained, STR("a/b/c"), fresh, 1, pass, &gate, &err), err, ERR_LIMIT);
     assert_int_equal(gate.calls, 4);
@@ -365,7 +365,7 @@ static void *change_and_search(void *arg)
         if (retained_count(worker->retained) > LENGTH(shared_topics))
             atomic_store(&worker->failed, true);
         if (random_below(&random, 100) == 0)
-            retained_sweep(worker->retained, 1000000, 3);
+            retained_sweep(worker->retained, 1000000, 3, NULL, NULL);
     }
     return NULL;
 }

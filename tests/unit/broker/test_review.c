@@ -3,6 +3,9 @@
 
 #include "auth/auth.h"
 #include "base/clock.h"
+#include "catalog/catalog_internal.h"
+
+#include <stdio.h>
 
 /* One site for each test, with this many reactors. */
 static int start_1(void **state)
@@ -301,6 +304,225 @@ static void test_a_will_without_time_waits_for_nobody(void **state)
     client_bye(&away);
 }
 
+/* ---- Retained messages ----------------------------------------------------------------------------------- */
+
+struct gate {
+    struct retained *retained;
+    atomic_bool closed;
+    atomic_bool open;
+};
+
+static void wait_at_gate(struct message *message, void *arg)
+{
+    struct gate *gate = arg;
+    (void)message;
+    atomic_store(&gate->closed, true);
+    while (!atomic_load(&gate->open))
+        usleep(1000);
+}
+
+/* Holds the store's lock until the gate opens. */
+static void *hold_store(void *arg)
+{
+    struct gate *gate = arg;
+    retained_match(gate->retained, STR("gate"), 0, wait_at_gate, gate);
+    return NULL;
+}
+
+static void subscribe_here(struct shard *shard, void *arg)
+{
+    struct session *session;
+    struct topic_filter filter;
+    const struct subscribe_options options = {.qos = 0};
+    size_t at = 0;
+    session = map_next(&shard->sessions, &at);
+    assert_true(topic_filter_parse(str_of(arg), &filter));
+    assert_true(router_subscribe(shard->broker->router, &session->subscriber, &filter, &options));
+}
+
+/* A client subscribes on another reactor while the message is between its resolution and the store: it has found no
+ * retained message, so it must get this one. */
+static void test_a_retained_message_is_not_missed_by_who_subscribes_meanwhile(void **state)
+{
+    const struct site *site = *state;
+    struct client publisher, subscriber;
+    struct gate gate = {.retained = site->broker->retained};
+    CLIENT_CONNECT(&publisher, site, false, .id = ID_ON(site, 0, "p"));
+    CLIENT_CONNECT(&subscriber, site, false, .id = ID_ON(site, 1, "s"));
+    say_retained(&publisher, "gate", 1, 1, "x");
+    EXPECT(&publisher, "PUBACK #1 10");
+    struct broker_stats stats;
+    broker_stats(site->broker, &stats);
+    uint64_t before = stats.messages_received;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, hold_store, &gate), 0);
+    WAIT_FOR(atomic_load(&gate.closed));
+    say_retained(&publisher, "news", 0, 0, "x");
+    /* It is counted, then its route is resolved, then it waits for the store; a little time for the second step. */
+    do
+        usleep(20000);
+    while (atomic_load(&site->broker->shards[0].counters.messages_received) == before);
+    on_shard(site, 1, subscribe_here, (char[]){"news"});
+    atomic_store(&gate.open, true);
+    pthread_join(thread, NULL);
+    EXPECT(&subscriber, "PUBLISH news qos 0 \"x\"");
+    client_bye(&publisher);
+    client_bye(&subscriber);
+}
+
+static bool count_row(struct str topic, struct str value, int64_t expires_ms, void *arg)
+{
+    (void)topic;
+    (void)value;
+    (void)expires_ms;
+    ++*(size_t *)arg;
+    return true;
+}
+
+static size_t retained_rows(const struct site *site)
+{
+    struct error err;
+    size_t count = 0;
+    ASSERT_OK(catalog_retained_each(site->catalog, 0, count_row, &count, &err), err);
+    return count;
+}
+
+static void test_retained_messages_that_have_expired_leave_the_disk(void **state)
+{
+    const struct site *site = *state;
+    struct client client;
+    static const char expiry_1[] = {MQTT_PROP_MESSAGE_EXPIRY, 0, 0, 0, 1};
+    CLIENT_CONNECT(&client, site, false, .id = "c");
+    for (uint16_t i = 1; i <= 3; i++) {
+        char topic[] = {'t', (char)('0' + i), '\0'};
+        put_publish(&client, &(struct mqtt_publish){.topic = str_of(topic),
+                                                    .qos = 1,
+                                                    .retain = true,
+                                                    .packet_id = i,
+                                                    .raw_props = str_make(expiry_1, i < 3 ? sizeof(expiry_1) : 0),
+                                                    .payload = STR("x")});
+    }
+    client_flush(&client);
+    EXPECT(&client, "PUBACK #1 10", "PUBACK #2 10", "PUBACK #3 10");
+    assert_int_equal(retained_rows(site), 3);
+    WAIT_FOR(retained_rows(site) == 1);
+    client_bye(&client);
+}
+
+static size_t count_lines(int fd)
+{
+    char bytes[65536];
+    size_t lines = 0;
+    lseek(fd, 0, SEEK_SET);
+    for (ssize_t n; (n = read(fd, bytes, sizeof(bytes))) > 0;)
+        for (ssize_t i = 0; i < n; i++)
+            lines += bytes[i] == '\n';
+    return lines;
+}
+
+/* Who cannot be told of the refusal: the message reaches those who are there, it is only not kept. And however many
+ * there are, the log stays short. */
+static void test_what_cannot_be_retained_still_reaches_subscribers(void **state)
+{
+    (void)state;
+    enum { MESSAGES = 2000 };
+    struct site site;
+    struct client client;
+    struct settings *settings = quiet_settings();
+    settings->retained_max_messages = 1;
+    site_start(&site, 1, settings);
+    FILE *log = tmpfile();
+    assert_non_null(log);
+    log_set_fd(fileno(log));
+    log_set_level(LOG_LEVEL_WARNING);
+    CLIENT_CONNECT(&client, &site, false, .id = "c", .version = MQTT_3_1_1);
+    subscribe_to(&client, "#", 0);
+    say_retained(&client, "kept", 1, 1, "1");
+    EXPECT(&client, "PUBLISH kept qos 0 \"1\"", "PUBACK #1 00");
+    say_retained(&client, "other", 1, 2, "2");
+    EXPECT(&client, "PUBLISH other qos 0 \"2\"", "PUBACK #2 00");
+    say_retained(&client, "other", 2, 3, "3");
+    EXPECT(&client, "PUBLISH other qos 0 \"3\"", "PUBREC #3 00");
+    for (int i = 0; i < MESSAGES; i++) {
+        say_retained(&client, "other", 0, 0, "0");
+        EXPECT(&client, "PUBLISH other qos 0 \"0\"");
+    }
+    client_bye(&client);
+    site_end(&site);
+    log_set_fd(2);
+    log_set_level(LOG_LEVEL_ERROR);
+    assert_in_range(count_lines(fileno(log)), 1, MESSAGES / 2);
+    fclose(log);
+}
+
+/* ---- The disk fails -------------------------------------------------------------------------------------- */
+
+/* As long as the catalog takes no writes. */
+static void set_catalog_takes(const struct site *site, bool takes)
+{
+    pthread_mutex_lock(&site->catalog->queue_lock);
+    site->catalog->queue_writes_max = takes ? 1000000 : 0;
+    pthread_mutex_unlock(&site->catalog->queue_lock);
+}
+
+static void say_unsubscribe(struct client *client, uint16_t packet_id, const char *filter)
+{
+    struct str text = str_of(filter);
+    mqtt_encode_unsubscribe(&client->out, client->version, packet_id, NULL, &text, 1);
+    client_flush(client);
+}
+
+static void test_a_subscription_that_cannot_be_stored_is_refused_and_forgotten(void **state)
+{
+    const struct site *site = *state;
+    struct client client;
+    CLIENT_CONNECT(&client, site, false, .id = "c", .keep = true);
+    subscribe_to(&client, "old", 0);
+    set_catalog_takes(site, false);
+    put_subscribe(&client, 2, "new", (struct mqtt_subscription){.qos = 1}, 0);
+    client_flush(&client);
+    EXPECT(&client, "SUBACK #2 83");
+    say_publish(&client, "new", 1, 3, "x");
+    EXPECT(&client, "PUBACK #3 10");
+    say_unsubscribe(&client, 4, "old");
+    EXPECT(&client, "UNSUBACK #4 83");
+    set_catalog_takes(site, true);
+    say_unsubscribe(&client, 5, "old");
+    EXPECT(&client, "UNSUBACK #5 11");
+    client_bye(&client);
+}
+
+static bool count_subscription(struct str client_id, struct str filter, uint8_t options, uint32_t id, void *arg)
+{
+    (void)client_id;
+    (void)options;
+    (void)id;
+    return count_row(filter, filter, 0, arg);
+}
+
+static void test_an_acknowledged_subscription_outlives_the_failure_of_its_sessions_row(void **state)
+{
+    (void)state;
+    struct site site;
+    struct client client;
+    struct error err;
+    size_t rows = 0;
+    site_start(&site, 1, NULL);
+    set_catalog_takes(&site, false);
+    CLIENT_CONNECT(&client, &site, false, .id = "c", .keep = true);
+    set_catalog_takes(&site, true);
+    subscribe_to(&client, "t", 1);
+    ASSERT_OK(catalog_session_each(site.catalog, 0, count_row, &rows, &err), err);
+    assert_int_equal(rows, 1);
+    say_unsubscribe(&client, 2, "t");
+    EXPECT(&client, "UNSUBACK #2 00");
+    rows = 0;
+    ASSERT_OK(catalog_subscription_each(site.catalog, count_subscription, &rows, &err), err);
+    assert_int_equal(rows, 0);
+    client_drop(&client);
+    site_end(&site);
+}
+
 #define TEST(name, start) cmocka_unit_test_setup_teardown(name, start, end)
 
 RUN_TESTS(TEST(test_an_alias_may_change_its_topic_among_messages_that_come_together, start_1),
@@ -310,4 +532,9 @@ RUN_TESTS(TEST(test_an_alias_may_change_its_topic_among_messages_that_come_toget
           TEST(test_a_password_with_dots_is_no_token, start_2),
           TEST(test_logins_of_clients_that_have_gone_cost_nothing, start_2),
           cmocka_unit_test(test_a_stop_refuses_who_is_about_to_come_in_with_a_reason_of_connack),
-          TEST(test_a_will_without_time_waits_for_nobody, start_2))
+          TEST(test_a_will_without_time_waits_for_nobody, start_2),
+          TEST(test_a_retained_message_is_not_missed_by_who_subscribes_meanwhile, start_2),
+          TEST(test_retained_messages_that_have_expired_leave_the_disk, start_2),
+          cmocka_unit_test(test_what_cannot_be_retained_still_reaches_subscribers),
+          TEST(test_a_subscription_that_cannot_be_stored_is_refused_and_forgotten, start_1),
+          cmocka_unit_test(test_an_acknowledged_subscription_outlives_the_failure_of_its_sessions_row))
