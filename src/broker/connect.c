@@ -420,10 +420,12 @@ static void end_setup(struct connection *connection)
 }
 
 /* Who the client is, and whether it may leave this will. False: it has been refused; whoever has the session keeps it,
- * since nothing of a refused CONNECT takes effect [MQTT-3.1.4-2]. */
+ * since nothing of a refused CONNECT takes effect [MQTT-3.1.4-2]. Asked again after a wait for the disk, since rules and
+ * bans may have changed meanwhile. */
 static bool let_in(struct connection *connection, const struct mqtt_connect *connect)
 {
-    take_identity(connection);
+    if (connection->state == CONNECTION_AUTHENTICATED)
+        take_identity(connection);
     if (authenticate_banned(connection, connect->client_id))
         return false;
     compile_acl(connection, connect->client_id);
@@ -451,7 +453,7 @@ static void wait_for_disk(struct connection *connection)
 static bool open_session(struct connection *connection, const struct mqtt_connect *connect, uint64_t hash)
 {
     struct shard *shard = shard_of_channel(&connection->channel);
-    if (connection->state == CONNECTION_AUTHENTICATED && !let_in(connection, connect))
+    if (!let_in(connection, connect))
         return true;
     bool discarded;
     struct session *session = free_session(shard, connect, hash, &discarded);

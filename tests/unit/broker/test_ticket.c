@@ -1,6 +1,8 @@
 /* Acknowledgements that wait for the disk: the ticket's counts, the order of answers, a disk that fails. */
 #include "broker_test.h"
 
+#include "catalog/catalog_internal.h"
+
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -196,6 +198,92 @@ static void test_a_client_may_go_while_its_acknowledgements_wait(void **state)
     site_end(&site);
 }
 
+/* While the test has the catalog's turn, nothing gets to the disk. */
+static void test_nothing_is_acknowledged_before_it_is_on_disk(void **state)
+{
+    (void)state;
+    struct site site;
+    struct client client;
+    site_start(&site, 2, NULL);
+    CLIENT_CONNECT(&client, &site, false, .id = "c", .keep = true);
+    client_sync(&client);
+    catalog_turn_take(site.catalog);
+    say_retained(&client, "r", 1, 1, "x");
+    say_publish(&client, "t", 1, 2, "x");
+    put_subscribe(&client, 3, "r", (struct mqtt_subscription){.qos = 1}, 0);
+    client_flush(&client);
+    client_sync(&client);
+    /* A subscription is in force at once, and what waits are answers only. */
+    say_publish(&client, "r", 0, 0, "y");
+    EXPECT(&client, "PUBLISH r qos 0 \"y\"");
+    client_sync(&client);
+    catalog_turn_pass(site.catalog);
+    EXPECT(&client, "PUBACK #1 10", "PUBACK #2 10", "SUBACK #3 01", "PUBLISH r qos 1 #1 retain \"x\"");
+    client_bye(&client);
+    site_end(&site);
+}
+
+static void test_as_many_messages_may_wait_for_the_disk_as_the_receive_maximum_says(void **state)
+{
+    (void)state;
+    static const uint8_t types[] = {1, 2};
+    for (size_t t = 0; t < LENGTH(types); t++) {
+        struct site site;
+        struct client client;
+        struct settings *settings = quiet_settings();
+        settings->mqtt.receive_maximum = 10;
+        site_start(&site, 1, settings);
+        CLIENT_CONNECT(&client, &site, false, .id = "c", .keep = true);
+        client_sync(&client);
+        catalog_turn_take(site.catalog);
+        for (uint16_t i = 1; i <= 10; i++) {
+            put_subscribe(&client, (uint16_t)(100 + i), "x", (struct mqtt_subscription){.qos = 0}, 0);
+            say_retained(&client, "r", types[t], i, "x");
+        }
+        client_sync(&client);
+        say_publish(&client, "t", 1, 11, "x");
+        EXPECT(&client, "DISCONNECT 93", "end");
+        catalog_turn_pass(site.catalog);
+        client_drop(&client);
+        site_end(&site);
+    }
+}
+
+/* The client's rules are those of the moment when it is let in. */
+static void test_rules_that_change_while_a_client_waits_for_the_disk_are_in_force_for_it(void **state)
+{
+    (void)state;
+    struct site site;
+    struct client client;
+    struct error err;
+    site_start(&site, 2, NULL);
+    CLIENT_CONNECT(&client, &site, false, .id = "c", .keep = true);
+    client_bye(&client);
+    catalog_flush(site.catalog);
+    catalog_turn_take(site.catalog);
+    client_hello(&client, &site, (struct hello){.id = "c", .keep = true, .clean = true});
+    struct broker_stats stats;
+    do
+        broker_stats(site.broker, &stats);
+    while (stats.sessions > 0); /* the old one has gone, the other is not there yet */
+    struct settings *settings = quiet_settings();
+    settings->acl_default_allow = false;
+    ASSERT_OK(broker_reload(site.broker, settings, &err), err);
+    struct client other; /* on every shard the reload has been read before the turn is passed */
+    for (unsigned i = 0; i < 2; i++) {
+        CLIENT_CONNECT(&other, &site, false, .id = ID_ON(&site, i, "other"));
+        say_publish(&other, "t", 1, 1, "x");
+        EXPECT(&other, "PUBACK #1 87");
+        client_bye(&other);
+    }
+    catalog_turn_pass(site.catalog);
+    EXPECT(&client, "CONNACK new 00");
+    say_publish(&client, "t", 1, 1, "x");
+    EXPECT(&client, "PUBACK #1 87");
+    client_bye(&client);
+    site_end(&site);
+}
+
 /* ---- The disk fails -------------------------------------------------------------------------------------- */
 
 /* No file may grow from here on, or as before. */
@@ -237,6 +325,9 @@ static void test_what_the_disk_refuses_is_not_acknowledged_as_kept(void **state)
     /* MQTT 3.1.1 cannot say no: it says nothing. */
     say_retained(&three, "r", 1, 1, "x");
     client_sync(&three);
+    say_retained(&five, "r", 1, 7, "x"); /* behind it on the way to the disk */
+    EXPECT(&five, "PUBACK #7 97");
+    client_sync(&three);
     disk_works(true);
     say_retained(&five, "r", 2, 5, "z");
     EXPECT(&five, "PUBREC #5 10");
@@ -255,5 +346,8 @@ RUN_TESTS(AT_HOME(test_the_last_count_brings_a_ticket_home),
           AT_HOME(test_counts_are_given_back_by_several_threads),
           AT_HOME(test_a_ticket_without_an_acknowledgement_frees_itself),
           cmocka_unit_test(test_acknowledgements_come_in_the_order_of_the_packets),
+          cmocka_unit_test(test_nothing_is_acknowledged_before_it_is_on_disk),
+          cmocka_unit_test(test_as_many_messages_may_wait_for_the_disk_as_the_receive_maximum_says),
+          cmocka_unit_test(test_rules_that_change_while_a_client_waits_for_the_disk_are_in_force_for_it),
           cmocka_unit_test(test_a_client_may_go_while_its_acknowledgements_wait),
           cmocka_unit_test(test_what_the_disk_refuses_is_not_acknowledged_as_kept))
