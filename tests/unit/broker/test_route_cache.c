@@ -174,11 +174,15 @@ static void test_overlapping_subscriptions_are_one_target(void **state)
     subscribe_with(fixture.router, subscriber, "#",
                    (struct subscribe_options){.retain_as_published = true, .id = 5});
     route = route_cache_get(fixture.cache, STR("a/b"));
-    assert_int_equal(route->target_count, 1);
+    assert_int_equal(route->target_count, 2); /* its own messages come by the last subscription alone */
     assert_int_equal(route->targets[0].qos, 2);
-    assert_false(route->targets[0].no_local);
+    assert_true(route->targets[0].no_local);
     assert_true(route->targets[0].retain_as_published);
     assert_int_equal(route->targets[0].id_count, 2);
+    assert_true(route->targets[1].own_only);
+    assert_int_equal(route->targets[1].qos, 0);
+    assert_true(route->targets[1].retain_as_published);
+    assert_int_equal(route->targets[1].id_count, 1);
     fixture_close(&fixture);
 }
 

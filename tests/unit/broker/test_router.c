@@ -210,19 +210,21 @@ static int by_id(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-/* What of `who` matches, merged; false if nothing does. ids are sorted. */
-static bool merge_kept(const struct world *world, unsigned who, const char *topic, struct route_target *out,
+/* What of `who` matches a message of others, or of its own (where no-local subscriptions do not count), merged; false
+ * if nothing does. ids are sorted. no_local: some subscription says so. */
+static bool merge_kept(const struct world *world, unsigned who, const char *topic, bool own, struct route_target *out,
                        uint32_t *ids)
 {
-    *out = (struct route_target){.no_local = true, .ids = ids};
+    *out = (struct route_target){.ids = ids, .own_only = own};
     bool any = false;
     for (size_t i = 0; i < world->count; i++) {
         const struct kept *kept = &world->kept[i];
-        if (kept->who != who || kept->group[0] != '\0' || !naive_match(kept->filter, topic))
+        if (kept->who != who || kept->group[0] != '\0' || !naive_match(kept->filter, topic) ||
+            (own && kept->options.no_local))
             continue;
         any = true;
         out->qos = kept->options.qos > out->qos ? kept->options.qos : out->qos;
-        out->no_local = out->no_local && kept->options.no_local;
+        out->no_local = out->no_local || kept->options.no_local;
         out->retain_as_published = out->retain_as_published || kept->options.retain_as_published;
         if (kept->options.id != 0)
             ids[out->id_count++] = kept->options.id;
@@ -231,26 +233,41 @@ static bool merge_kept(const struct world *world, unsigned who, const char *topi
     return any;
 }
 
-static void check_target(const struct world *world, const struct route *route, unsigned who,
-                         const char *topic, bool expected_here)
+static void check_merged(const struct route_target *target, const struct route_target *expected, const char *topic,
+                         unsigned who)
 {
-    uint32_t expected_ids[KEPT_MAX];
     uint32_t ids[KEPT_MAX];
-    struct route_target expected;
-    const struct route_target *target = target_of(route, &world->subscribers[who]);
-    bool any = merge_kept(world, who, topic, &expected, expected_ids);
-    CHECK((target != NULL) == (any && expected_here), "%s for %u", topic, who);
-    if (target == NULL)
-        return;
-    CHECK(target->qos == expected.qos && target->no_local == expected.no_local &&
-              target->retain_as_published == expected.retain_as_published &&
-              target->id_count == expected.id_count,
+    CHECK(target->qos == expected->qos && target->no_local == expected->no_local &&
+              target->retain_as_published == expected->retain_as_published &&
+              target->id_count == expected->id_count,
           "%s for %u", topic, who);
     if (target->id_count == 0)
         return;
     memcpy(ids, target->ids, target->id_count * sizeof ids[0]);
     qsort(ids, target->id_count, sizeof ids[0], by_id);
-    assert_memory_equal(ids, expected_ids, target->id_count * sizeof ids[0]);
+    assert_memory_equal(ids, expected->ids, target->id_count * sizeof ids[0]);
+}
+
+/* How many targets the subscriber has: a second one for its own messages, if some of its subscriptions that match are
+ * no-local and some are not. */
+static uint32_t check_target(const struct world *world, const struct route *route, unsigned who, const char *topic,
+                             bool expected_here)
+{
+    uint32_t ids[KEPT_MAX], own_ids[KEPT_MAX];
+    struct route_target expected, own;
+    const struct route_target *target = target_of(route, &world->subscribers[who]);
+    bool any = merge_kept(world, who, topic, false, &expected, ids);
+    bool mixed = merge_kept(world, who, topic, true, &own, own_ids) && expected.no_local;
+    CHECK((target != NULL) == (any && expected_here), "%s for %u", topic, who);
+    if (target == NULL)
+        return 0;
+    assert_false(target->own_only);
+    check_merged(target, &expected, topic, who);
+    if (!mixed)
+        return 1;
+    assert_true(target[1].subscriber == target->subscriber && target[1].own_only);
+    check_merged(&target[1], &own, topic, who);
+    return 2;
 }
 
 static uint32_t count_kept_groups(const struct world *world, const char *topic)
@@ -282,14 +299,13 @@ static void check_route(struct world *world)
     for (unsigned who = 0; who < SUBSCRIBERS; who++) {
         uint16_t home = world->subscribers[who].reactor;
         bool here = home == reactor || home == SUBSCRIBER_ANY_REACTOR;
-        check_target(world, route, who, topic, here);
-        targets += target_of(route, &world->subscribers[who]) != NULL;
+        targets += check_target(world, route, who, topic, here);
         uint32_t ids[KEPT_MAX];
         struct route_target ignored;
-        if (!here && merge_kept(world, who, topic, &ignored, ids))
+        if (!here && merge_kept(world, who, topic, false, &ignored, ids))
             remote |= UINT64_C(1) << home;
     }
-    CHECK(route->target_count == targets, "%s: a subscriber is there twice", topic);
+    CHECK(route->target_count == targets, "%s: a subscriber is there too often", topic);
     CHECK(route->remote == remote, "%s", topic);
     CHECK(route->group_count == count_kept_groups(world, topic), "%s", topic);
 }
