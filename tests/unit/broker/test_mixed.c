@@ -58,7 +58,8 @@ struct receiver {
     const struct subscriber_kind *kind;
     uint32_t next; /* of the messages sent */
     uint8_t alias_topics[ALIAS_MAX + 1];
-    bool own; /* publishes: no-local keeps everything from it */
+    bool own;         /* publishes: no-local keeps everything from it */
+    uint32_t unacked; /* of what it publishes */
 };
 
 /* ---- What is expected ------------------------------------------------------------------------------------ */
@@ -147,7 +148,7 @@ static void answer(struct receiver *receiver, const struct mqtt_frame *frame)
     case MQTT_PUBREL: say_ack(client, MQTT_PUBCOMP, id); break;
     case MQTT_PUBREC: say_ack(client, MQTT_PUBREL, id); break; /* of what the receiver has sent itself */
     case MQTT_PUBACK:
-    case MQTT_PUBCOMP: break;
+    case MQTT_PUBCOMP: receiver->unacked--; break;
     default: fail_msg("%s", mqtt_packet_name(frame->type));
     }
 }
@@ -182,7 +183,7 @@ struct style {
     bool alias; /* topics by alias */
 };
 
-static void put_message(struct client *publisher, struct random *random, const struct style *style)
+static void put_message(struct receiver *publisher, struct random *random, const struct style *style)
 {
     uint32_t number = sent_count++;
     struct sent *message = &sent[number];
@@ -208,12 +209,14 @@ static void put_message(struct client *publisher, struct random *random, const s
     if (message->user)
         mqtt_user_property_append(&props, STR("key"), STR("value"));
     bool known = style->alias && random_below(random, 4) != 0;
-    put_publish(publisher, &(struct mqtt_publish){.topic = known ? STR("") : str_of(topics[message->topic]),
-                                                  .qos = message->qos,
-                                                  .retain = message->retain,
-                                                  .packet_id = (uint16_t)(number % 65535 + 1),
-                                                  .raw_props = buf_str(&props),
-                                                  .payload = str_make(payload, message->payload_bytes)});
+    publisher->unacked += message->qos > 0;
+    put_publish(&publisher->client,
+                &(struct mqtt_publish){.topic = known ? STR("") : str_of(topics[message->topic]),
+                                       .qos = message->qos,
+                                       .retain = message->retain,
+                                       .packet_id = (uint16_t)(number % 65535 + 1),
+                                       .raw_props = buf_str(&props),
+                                       .payload = str_make(payload, message->payload_bytes)});
     buf_free(&props);
     mem_free(payload);
 }
@@ -265,13 +268,18 @@ static void play(const struct style *style, struct random *random, bool own)
     }
     for (unsigned round = 0; round < ROUNDS; round++) {
         for (uint64_t left = 1 + random_below(random, ROUND_MAX - 1); left > 0; left--)
-            put_message(&from->client, random, style);
+            put_message(from, random, style);
         client_flush(&from->client);
         mqtt_encode_ping(&from->client.out, MQTT_PINGREQ);
         client_flush(&from->client);
         struct mqtt_frame frame;
-        while (client_next(&from->client, &frame) && frame.type != MQTT_PINGRESP)
-            answer(from, &frame);
+        for (bool answered = false; !answered || from->unacked > 0;) {
+            assert_true(client_next(&from->client, &frame));
+            if (frame.type == MQTT_PINGRESP)
+                answered = true;
+            else
+                answer(from, &frame);
+        }
         for (unsigned i = 0; i < SUBSCRIBERS; i++) {
             if (&receivers[i] != from)
                 read_all(&receivers[i]);
