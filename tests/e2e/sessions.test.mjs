@@ -276,10 +276,11 @@ describe('session limits', { concurrency: 3 }, () => {
   const brokers = {};
   before(async () => {
     const limits = { max_queued_messages: 10, max_expiry: '2s', max_inflight: 5, v3_expiry: '1s' };
+    // One reactor: a message is in the queue of its subscriber by the time that its publisher has the PUBACK.
     for (const policy of ['drop_oldest', 'drop_new', 'disconnect']) {
-      brokers[policy] = await Broker.start({ sessions: { ...limits, when_full: policy }, mqtt: { max_subscriptions: 5 } });
+      brokers[policy] = await Broker.start({ reactors: 1, sessions: { ...limits, when_full: policy }, mqtt: { max_subscriptions: 5 } });
     }
-    brokers.bytes = await Broker.start({ sessions: { max_queued_bytes: '100KiB', queue_qos0: true } });
+    brokers.bytes = await Broker.start({ reactors: 1, sessions: { max_queued_bytes: '100KiB', queue_qos0: true } });
   });
   after(async () => {
     for (const broker of Object.values(brokers)) await broker.stop();
