@@ -259,6 +259,10 @@ void connection_log_refusal(struct connection *connection, const char *event, st
 void connect_go_on(struct connection *connection, uint8_t reason); /* what CONNECT waited for is on disk, or failed */
 size_t connect_on_data(struct connection *connection, uint8_t *data, size_t len); /* until the session is open */
 void setup_free(struct setup *setup);
+
+/* open_session.c */
+/* On the client's shard, once it is authenticated. False: the session is not open yet, CONNECT is to be read again. */
+bool open_session(struct connection *connection, const struct mqtt_connect *connect, uint64_t hash);
 void token_free(struct connection *connection);            /* its timer and its rules */
 void connection_compile_acl(struct connection *connection); /* by the current rules */
 
