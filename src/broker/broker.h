@@ -58,7 +58,7 @@ struct broker_stats {
     uint64_t messages_sent;
     uint64_t messages_dropped;
     uint64_t bytes_received;
-    uint64_t bytes_sent;
+    uint64_t bytes_sent; /* of PUBLISH packets */
     uint64_t packets_received;
     uint64_t auth_failures;
     uint64_t acl_denied;

@@ -74,6 +74,7 @@ static void deliver_to(struct shard *shard, struct burst *burst, const struct ro
             const struct buf *packets = encode(burst, session->connection->version);
             channel_write(&session->connection->channel, packets->data, packets->len);
             COUNT(shard, messages_sent, burst->count);
+            COUNT(shard, bytes_sent, packets->len);
             return;
         }
     }

@@ -98,6 +98,7 @@ static bool send_publish(struct connection *connection, struct publication *publ
         if (copy && payload_len > 0)
             memcpy(end, out.payload.data, payload_len);
         channel_commit(channel, layout.head_len + (copy ? payload_len : 0));
+        COUNT(shard_of_channel(channel), bytes_sent, layout.head_len + payload_len);
         if (!copy) {
             struct message *message = message_ref(publication_message(publication));
             channel_write_ref(channel, message->data + message->topic_len + message->props_len, payload_len,
@@ -144,6 +145,7 @@ static bool send_encoded(struct shard *shard, struct connection *connection, str
         out[encoded->packet_id_at + 1] = (uint8_t)send->packet_id;
     }
     channel_commit(&connection->channel, encoded->len);
+    COUNT(shard, bytes_sent, encoded->len);
     return true;
 }
 
@@ -193,6 +195,13 @@ static void send_outgoing(struct shard *shard, struct session *session, struct p
         inflight_remove(&session->inflight, inflight_find(&session->inflight, send.packet_id));
 }
 
+/* Whether one more message may be put in flight: their bytes are bounded as the queue's are. */
+static bool inflight_room(const struct session *session)
+{
+    uint64_t most = session->shard->settings->sessions.max_queued_bytes;
+    return session->inflight.count == 0 || most == 0 || session->inflight.bytes < most;
+}
+
 /* MQTT 5, 4.9: the window counts what was sent on this connection and is not acknowledged. */
 static bool window_open(const struct session *session)
 {
@@ -208,7 +217,7 @@ static void log_full(struct session *session, const char *what)
                 LOG_UINT("messages", session->queue.count), LOG_UINT("bytes", session->queue.bytes));
 }
 
-static bool queue_is_full(const struct session *session, const struct session_settings *limits, size_t more_bytes)
+static bool queue_is_full(const struct session *session, const struct session_settings *limits, uint64_t more_bytes)
 {
     return (limits->max_queued_messages > 0 && session->queue.count >= limits->max_queued_messages) ||
            (limits->max_queued_bytes > 0 && session->queue.count > 0 &&
@@ -224,7 +233,7 @@ static void drop_oldest(struct shard *shard, struct session *session)
 }
 
 /* Makes room for one more by the policy; false: this message is the one that goes. */
-static bool make_room(struct shard *shard, struct session *session, size_t more_bytes)
+static bool make_room(struct shard *shard, struct session *session, uint64_t more_bytes)
 {
     const struct session_settings *limits = &shard->settings->sessions;
     while (queue_is_full(session, limits, more_bytes)) {
@@ -251,13 +260,15 @@ static void enqueue(struct shard *shard, struct session *session, struct publica
     if (away && qos == 0 && !shard->settings->sessions.queue_qos0)
         return;
     struct message *message = publication_message(publication);
-    if (!make_room(shard, session, message_bytes(message))) {
+    uint32_t *ids = copy_ids(target->ids, target->id_count);
+    if (!make_room(shard, session, outgoing_bytes(message, ids))) {
+        mem_free(ids);
         COUNT(shard, messages_dropped, 1);
         return;
     }
     struct outgoing outgoing = {
         .message = message_ref(message),
-        .ids = copy_ids(target->ids, target->id_count),
+        .ids = ids,
         .qos = qos,
         .retain = retain,
     };
@@ -275,7 +286,7 @@ void session_deliver(struct subscriber *subscriber, const struct route_target *t
     uint8_t qos = target->qos < publication->qos ? target->qos : publication->qos;
     bool retain = target->retain_as_published && publication->retain; /* [MQTT-3.3.1-12, 3.3.1-13] */
     bool now = connection != NULL && session_queue_empty(&session->queue) && session->inflight.unsent == 0 &&
-               (qos == 0 || window_open(session)) && channel_ready(&connection->channel);
+               (qos == 0 || (window_open(session) && inflight_room(session))) && channel_ready(&connection->channel);
     struct shard *shard = session->shard;
     if (!now) {
         enqueue(shard, session, publication, qos, retain, target);
@@ -344,7 +355,8 @@ void session_pump(struct shard *shard, struct session *session)
     int64_t now_ms = reactor_wall_ms(shard->reactor);
     struct outgoing *next;
     while ((next = session_queue_peek(&session->queue)) != NULL) {
-        if (!channel_ready(&connection->channel) || (next->qos > 0 && !window_open(session)))
+        if (!channel_ready(&connection->channel) ||
+            (next->qos > 0 && (!window_open(session) || !inflight_room(session))))
             return;
         struct outgoing outgoing = session_queue_pop(&session->queue);
         COUNT(shard, queued_messages, -1);

@@ -39,7 +39,7 @@ static void handle_pubrec(struct connection *connection, const struct mqtt_ack *
         return;
     }
     if (entry != NULL && entry->state == INFLIGHT_PUBLISHED)
-        inflight_release_message(entry);
+        inflight_release_message(inflight, entry);
     /* PUBREL is the client's to answer and not in the order of what it sent: never held back. */
     struct channel *channel = &connection->channel;
     if (entry == NULL && connection->version == MQTT_5) {

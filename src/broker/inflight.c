@@ -85,6 +85,7 @@ uint16_t inflight_add(struct inflight *inflight, const struct outgoing *outgoing
         .sent = true,
     };
     link_newest(inflight, entry);
+    inflight->bytes += outgoing_bytes(outgoing->message, outgoing->ids);
     inflight->count++;
     inflight->sent++;
     return id;
@@ -98,10 +99,12 @@ struct inflight_entry *inflight_find(struct inflight *inflight, uint16_t packet_
     return entry->state != INFLIGHT_FREE && entry->packet_id == packet_id ? entry : NULL;
 }
 
-void inflight_release_message(struct inflight_entry *entry)
+void inflight_release_message(struct inflight *inflight, struct inflight_entry *entry)
 {
-    if (entry->message != NULL)
+    if (entry->message != NULL) {
+        inflight->bytes -= outgoing_bytes(entry->message, entry->ids);
         message_unref(entry->message);
+    }
     mem_free(entry->ids);
     entry->message = NULL;
     entry->ids = NULL;
@@ -111,7 +114,7 @@ void inflight_release_message(struct inflight_entry *entry)
 void inflight_remove(struct inflight *inflight, struct inflight_entry *entry)
 {
     unlink_entry(inflight, entry);
-    inflight_release_message(entry);
+    inflight_release_message(inflight, entry);
     entry->state = INFLIGHT_FREE;
     inflight->count--;
     if (entry->sent)
@@ -167,14 +170,13 @@ void inflight_each(struct inflight *inflight, void (*each)(struct inflight_entry
 
 static void remove_each(struct inflight_entry *entry, void *arg)
 {
-    (void)arg;
-    inflight_release_message(entry);
+    inflight_release_message(arg, entry);
     entry->state = INFLIGHT_FREE;
 }
 
 void inflight_clear(struct inflight *inflight)
 {
-    inflight_each(inflight, remove_each, NULL);
+    inflight_each(inflight, remove_each, inflight);
     mem_free(inflight->ring);
     inflight->ring = NULL;
     inflight->mask = 0;

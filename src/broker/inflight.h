@@ -33,6 +33,7 @@ struct inflight {
     uint32_t count;
     uint32_t sent;    /* of them, on the present connection: what a receive maximum counts */
     uint32_t unsent;  /* the others: to be sent again */
+    uint64_t bytes;   /* outgoing_bytes() of those that hold their message */
     uint16_t next_id; /* the next identifier to try; starts at 1, lives as long as the session */
     uint16_t oldest;  /* identifier of the first entry; 0: there is none */
     uint16_t newest;  /* of the last one */
@@ -43,7 +44,8 @@ struct inflight {
 uint16_t inflight_add(struct inflight *inflight, const struct outgoing *outgoing);
 struct inflight_entry *inflight_find(struct inflight *inflight, uint16_t packet_id); /* NULL: not in flight */
 void inflight_remove(struct inflight *inflight, struct inflight_entry *entry); /* releases what it holds */
-void inflight_release_message(struct inflight_entry *entry); /* at PUBREC: state becomes INFLIGHT_RELEASED */
+/* At PUBREC: the state becomes INFLIGHT_RELEASED. */
+void inflight_release_message(struct inflight *inflight, struct inflight_entry *entry);
 
 /* The connection has ended: everything is to be sent again on the next one. */
 void inflight_all_unsent(struct inflight *inflight);

@@ -30,7 +30,7 @@ void session_queue_push(struct session_queue *queue, const struct outgoing *outg
         grow(queue);
     queue->ring[(queue->head + queue->count) & queue->mask] = *outgoing;
     queue->count++;
-    queue->bytes += message_bytes(outgoing->message);
+    queue->bytes += outgoing_bytes(outgoing->message, outgoing->ids);
 }
 
 struct outgoing *session_queue_peek(struct session_queue *queue)
@@ -44,7 +44,7 @@ struct outgoing session_queue_pop(struct session_queue *queue)
     struct outgoing outgoing = queue->ring[queue->head];
     queue->head = (queue->head + 1) & queue->mask;
     queue->count--;
-    queue->bytes -= message_bytes(outgoing.message);
+    queue->bytes -= outgoing_bytes(outgoing.message, outgoing.ids);
     if (queue->count == 0 && queue->mask >= KEEP_SLOTS) {
         mem_free(queue->ring);
         *queue = (struct session_queue){0};

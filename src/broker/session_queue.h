@@ -17,12 +17,19 @@ struct outgoing {
 
 void outgoing_release(struct outgoing *outgoing);
 
+/* What it costs in memory, for limits: a client with thousands of subscriptions that match makes its identifiers
+ * larger than any message. */
+static inline uint64_t outgoing_bytes(const struct message *message, const uint32_t *ids)
+{
+    return message_bytes(message) + (ids != NULL ? (ids[0] + UINT64_C(1)) * sizeof(*ids) : 0);
+}
+
 struct session_queue {
     struct outgoing *ring;
     uint32_t mask; /* slots - 1; 0 while there is no ring */
     uint32_t head;
     uint32_t count;
-    uint64_t bytes; /* of the messages, each counted in full */
+    uint64_t bytes; /* outgoing_bytes() of all */
 };
 
 static inline bool session_queue_empty(const struct session_queue *queue)

@@ -140,7 +140,7 @@ static void exchange(struct random *random, uint32_t window, unsigned disorder_p
         } else if (choice < 90 && model.count > 0) {
             take_away(&inflight, at);
         } else if (choice < 97 && model.count > 0) {
-            inflight_release_message(inflight_find(&inflight, model.ids[at]));
+            inflight_release_message(&inflight, inflight_find(&inflight, model.ids[at]));
             model.released[at] = true;
         } else if (choice == 97 && random_below(random, 100) == 0) {
             all_unsent(&inflight);

@@ -523,6 +523,114 @@ static void test_an_acknowledged_subscription_outlives_the_failure_of_its_sessio
     site_end(&site);
 }
 
+/* ---- Memory ---------------------------------------------------------------------------------------------- */
+
+#define OVERLAP_LEVELS 12
+
+/* Thousands of subscriptions that match one topic, each with an identifier: every message brings all of these. */
+static void subscribe_overlapping(struct client *client)
+{
+    enum { FILTERS = 1 << OVERLAP_LEVELS };
+    struct mqtt_subscription *subscriptions = mem_zalloc(FILTERS * sizeof(*subscriptions));
+    char(*filters)[2 * OVERLAP_LEVELS] = mem_zalloc(FILTERS * sizeof(*filters));
+    for (unsigned i = 0; i < FILTERS; i++) {
+        for (unsigned level = 0; level < OVERLAP_LEVELS; level++) {
+            filters[i][2 * level] = (i >> level & 1) != 0 ? '+' : 'a';
+            filters[i][2 * level + 1] = level + 1 < OVERLAP_LEVELS ? '/' : '\0';
+        }
+        subscriptions[i] = (struct mqtt_subscription){.filter = str_of(filters[i]), .qos = 1};
+    }
+    struct mqtt_properties properties;
+    mqtt_properties_init(&properties);
+    properties.subscription_id = 268435455;
+    property_set(&properties, MQTT_PROP_SUBSCRIPTION_ID);
+    mqtt_encode_subscribe(&client->out, MQTT_5, 1, &properties, subscriptions, FILTERS);
+    client_flush(client);
+    struct mqtt_frame frame;
+    assert_true(client_next(client, &frame));
+    assert_int_equal(frame.type, MQTT_SUBACK);
+    mem_free(filters);
+    mem_free(subscriptions);
+}
+
+static void test_subscription_identifiers_count_in_a_queue(void **state)
+{
+    (void)state;
+    struct site site;
+    struct client client, publisher;
+    struct settings *settings = quiet_settings();
+    settings->sessions.max_queued_bytes = 1 << 20;
+    site_start(&site, 1, settings);
+    CLIENT_CONNECT(&client, &site, false, .id = "overlaps", .keep = true);
+    subscribe_overlapping(&client);
+    client_drop(&client);
+    CLIENT_CONNECT(&publisher, &site, false, .id = "p");
+    for (uint16_t i = 1; i <= 200; i++) {
+        say_publish(&publisher, "a/a/a/a/a/a/a/a/a/a/a/a", 1, i, "x");
+        struct buf text = {0};
+        client_hear(&publisher, &text);
+        buf_free(&text);
+    }
+    struct broker_stats stats;
+    broker_stats(site.broker, &stats);
+    assert_in_range(stats.queued_messages, 1, (1 << 20) / (4 << OVERLAP_LEVELS));
+    client_bye(&publisher);
+    site_end(&site);
+}
+
+static void test_what_is_in_flight_is_bounded_in_bytes(void **state)
+{
+    (void)state;
+    enum { MESSAGES = 40 };
+    struct site site;
+    struct client client, publisher;
+    struct settings *settings = quiet_settings();
+    settings->sessions.max_queued_bytes = 4 << 20;
+    site_start(&site, 1, settings);
+    CLIENT_CONNECT(&client, &site, false, .id = "c", .keep = true);
+    subscribe_to(&client, "t", 1);
+    CLIENT_CONNECT(&publisher, &site, false, .id = "p");
+    char *payload = mem_zalloc(200001);
+    memset(payload, 'x', 200000);
+    struct buf text = {0};
+    for (uint16_t i = 1; i <= MESSAGES; i++) {
+        say_publish(&publisher, "t", 1, i, payload);
+        client_hear(&publisher, &text);
+    }
+    mem_free(payload);
+    /* Without an acknowledgement no more than the limit comes, with them all. */
+    mqtt_encode_ping(&client.out, MQTT_PINGREQ);
+    client_flush(&client);
+    unsigned sent = 0, first = 0;
+    for (bool waits = true; sent < MESSAGES;) {
+        client_hear(&client, &text);
+        if (strcmp(buf_cstr(&text), "PINGRESP") == 0) {
+            if (waits && sent < (4 << 20) / 200000) { /* some were on their way to the socket */
+                mqtt_encode_ping(&client.out, MQTT_PINGREQ);
+                client_flush(&client);
+                continue;
+            }
+            waits = false;
+            first = sent;
+            for (uint16_t i = 1; i <= sent; i++)
+                put_ack(&client, MQTT_PUBACK, i);
+            client_flush(&client);
+            continue;
+        }
+        char expected[64];
+        snprintf(expected, sizeof(expected), "PUBLISH t qos 1 #%u <200000 bytes>", ++sent);
+        assert_string_equal(buf_cstr(&text), expected);
+    }
+    assert_in_range(first, (4 << 20) / 200000, (4 << 20) / 200000 + 1);
+    buf_free(&text);
+    struct broker_stats stats;
+    broker_stats(site.broker, &stats);
+    assert_in_range(stats.bytes_sent, MESSAGES * 200000, MESSAGES * 200100);
+    client_bye(&client);
+    client_bye(&publisher);
+    site_end(&site);
+}
+
 #define TEST(name, start) cmocka_unit_test_setup_teardown(name, start, end)
 
 RUN_TESTS(TEST(test_an_alias_may_change_its_topic_among_messages_that_come_together, start_1),
@@ -537,4 +645,6 @@ RUN_TESTS(TEST(test_an_alias_may_change_its_topic_among_messages_that_come_toget
           TEST(test_retained_messages_that_have_expired_leave_the_disk, start_2),
           cmocka_unit_test(test_what_cannot_be_retained_still_reaches_subscribers),
           TEST(test_a_subscription_that_cannot_be_stored_is_refused_and_forgotten, start_1),
-          cmocka_unit_test(test_an_acknowledged_subscription_outlives_the_failure_of_its_sessions_row))
+          cmocka_unit_test(test_an_acknowledged_subscription_outlives_the_failure_of_its_sessions_row),
+          cmocka_unit_test(test_subscription_identifiers_count_in_a_queue),
+          cmocka_unit_test(test_what_is_in_flight_is_bounded_in_bytes))

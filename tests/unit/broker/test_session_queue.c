@@ -33,12 +33,12 @@ static void model_push(struct model *model, const struct outgoing *outgoing)
 {
     model->messages[model->count] = outgoing->message;
     model->ids[model->count++] = outgoing->ids != NULL ? outgoing->ids[1] : 0;
-    model->bytes += message_bytes(outgoing->message);
+    model->bytes += message_bytes(outgoing->message) + (outgoing->ids != NULL ? 8 : 0);
 }
 
 static void model_pop(struct model *model)
 {
-    model->bytes -= message_bytes(model->messages[0]);
+    model->bytes -= message_bytes(model->messages[0]) + (model->ids[0] != 0 ? 8 : 0);
     model->count--;
     memmove(model->messages, model->messages + 1, model->count * sizeof(*model->messages));
     memmove(model->ids, model->ids + 1, model->count * sizeof(*model->ids));
