@@ -179,9 +179,9 @@ describe('users', { concurrency: 2 }, () => {
       known.push(await time('alice'));
       unknown.push(await time('nobody-of-that-name'));
     }
-    const median = (list) => list.sort((a, b) => a - b)[list.length >> 1];
-    const ratio = median(unknown) / median(known);
-    assert.ok(ratio > 0.6 && ratio < 1.7, `unknown ${median(unknown)} ms, known ${median(known)} ms`);
+    // The shortest of each: what the work takes, whatever else the machine does meanwhile.
+    const ratio = Math.min(...unknown) / Math.min(...known);
+    assert.ok(ratio > 0.7 && ratio < 1.5, `unknown ${Math.min(...unknown)} ms, known ${Math.min(...known)} ms`);
   });
 
   test('users made, changed and deleted while the broker runs', async () => {
