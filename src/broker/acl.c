@@ -24,6 +24,38 @@ void acl_rule_free(struct acl_rule *rule)
     mem_free(rule->topics);
 }
 
+static bool texts_equal(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool rules_equal(const struct acl_rule *a, const struct acl_rule *b)
+{
+    if (a->allow != b->allow || a->publish != b->publish || a->subscribe != b->subscribe ||
+        !texts_equal(a->username, b->username) || !texts_equal(a->client_id, b->client_id) ||
+        a->has_address != b->has_address || a->topic_count != b->topic_count)
+        return false;
+    if (a->has_address &&
+        (a->prefix_bits != b->prefix_bits || memcmp(a->address, b->address, sizeof(a->address)) != 0))
+        return false;
+    for (size_t i = 0; i < a->topic_count; i++) {
+        if (strcmp(a->topics[i], b->topics[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
+bool acl_rules_equal(const struct acl_rule *a, size_t a_count, const struct acl_rule *b, size_t b_count)
+{
+    if (a_count != b_count)
+        return false;
+    for (size_t i = 0; i < a_count; i++) {
+        if (!rules_equal(&a[i], &b[i]))
+            return false;
+    }
+    return true;
+}
+
 /* ---- Addresses ------------------------------------------------------------------------------------------- */
 
 static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};

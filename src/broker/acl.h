@@ -34,6 +34,9 @@ void acl_rule_free(struct acl_rule *rule); /* what it holds, not the struct */
 bool acl_address_parse(struct str text, uint8_t address[16], uint8_t *prefix_bits, struct error *err);
 bool acl_address_matches(const uint8_t address[16], const uint8_t pattern[16], uint8_t prefix_bits);
 
+/* Whether two lists say the same in the same order. */
+bool acl_rules_equal(const struct acl_rule *a, size_t a_count, const struct acl_rule *b, size_t b_count);
+
 /* Adds a rule to the settings: takes what the rule holds. */
 void settings_add_rule(struct settings *settings, const struct acl_rule *rule);
 

@@ -29,9 +29,7 @@ void alias_table_free(struct alias_table *table)
 uint8_t alias_in_resolve(struct connection *connection, uint16_t alias, struct str *topic)
 {
     struct alias_table **table = &connection_extras(connection)->aliases_in;
-    /* As announced to this client, whatever a reload says. */
-    uint16_t max = *table != NULL ? (*table)->max
-                                  : shard_of_channel(&connection->channel)->settings->mqtt.max_topic_alias;
+    uint16_t max = connection->alias_max_in;
     if (alias == 0 || alias > max)
         return MQTT_BAD_TOPIC_ALIAS; /* [MQTT-3.3.2-8, 3.3.2-9] */
     if (topic->len > 0) {

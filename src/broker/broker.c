@@ -58,7 +58,7 @@ static bool load_session(struct str client_id, struct str value, int64_t expires
     seed->client_id = arena_str(loading->arena, client_id);
     seed->expiry_s = (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
     seed->expires_ms = expires_ms;
-    uint64_t hash = hash_stable(client_id.data, client_id.len);
+    uint64_t hash = client_hash(client_id);
     struct shard *shard = &loading->broker->shards[broker_shard_of(loading->broker, hash)];
     seed->next = shard->seeds;
     shard->seeds = seed;
@@ -74,8 +74,7 @@ static bool seed_has_id(const void *item, const void *key)
 static bool load_subscription(struct str client_id, struct str filter, uint8_t options, uint32_t id, void *arg)
 {
     struct loading *loading = arg;
-    struct client_seed *seed = map_find(&loading->by_id, hash_stable(client_id.data, client_id.len), seed_has_id,
-                                        &client_id);
+    struct client_seed *seed = map_find(&loading->by_id, client_hash(client_id), seed_has_id, &client_id);
     if (seed == NULL)
         return true; /* its session has expired */
     struct subscription_seed *sub = arena_zalloc(loading->arena, sizeof(*sub));
@@ -111,6 +110,14 @@ void broker_shard_started(struct broker *broker)
     broker->started_count++;
     pthread_cond_signal(&broker->start_done);
     pthread_mutex_unlock(&broker->start_lock);
+}
+
+bool broker_is_started(struct broker *broker)
+{
+    pthread_mutex_lock(&broker->start_lock);
+    bool started = broker->started_count == broker->shard_count;
+    pthread_mutex_unlock(&broker->start_lock);
+    return started;
 }
 
 /* No message may be routed before every shard has its subscriptions. */

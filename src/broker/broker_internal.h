@@ -5,6 +5,7 @@
 #ifndef BROKER_BROKER_INTERNAL_H
 #define BROKER_BROKER_INTERNAL_H
 
+#include "base/hash.h"
 #include "base/map.h"
 #include "base/random.h"
 #include "base/thread.h"
@@ -88,7 +89,7 @@ struct shard {
     struct access *access;     /* likewise: access.h */
     struct route_cache *routes;
     const struct route *last_route; /* what route_cache_get gave last: most messages come in runs of one topic */
-    struct map sessions;     /* by client id; hash: hash_stable */
+    struct map sessions;     /* by client id; hash: client_hash() */
     struct list connections; /* every open connection: struct connection.all */
     struct buf scratch;      /* for one outgoing packet at a time */
     struct buf props;        /* properties of the publication that comes in, without the topic alias */
@@ -108,6 +109,7 @@ struct shard {
     struct shard_counters counters;
     /* Other threads. */
     _Atomic size_t handed_bytes; /* in hand-offs that other reactors have not worked off */
+    _Atomic size_t disk_bytes;   /* in writes that the catalog has not done */
     atomic_int resume_state; /* enum resume_state */
     struct mail resume;      /* belongs to whoever made the state RESUME_MAILED, until it is run */
 };
@@ -137,6 +139,7 @@ struct broker {
 };
 
 void broker_shard_started(struct broker *broker);
+bool broker_is_started(struct broker *broker); /* all shards are; thread: any */
 /* New settings and access snapshot: takes both references. Connections get their rules anew. */
 void shard_set_access(struct shard *shard, struct settings *settings, struct access *access);
 
@@ -151,6 +154,12 @@ struct listener_state {
 static inline struct shard *shard_of_channel(const struct channel *channel)
 {
     return reactor_user(channel_reactor(channel));
+}
+
+/* Keyed for this process: nobody can make client ids that collide, or that all live on one shard. */
+static inline uint64_t client_hash(struct str client_id)
+{
+    return hash_bytes(client_id.data, client_id.len);
 }
 
 /* The shard that owns a client id. */
@@ -212,9 +221,10 @@ struct connection {
     uint64_t allowed_hash;            /* of the topic that the ACL allowed last; 0: none */
     uint32_t max_packet_in;
     uint32_t max_packet_out;   /* what the client takes */
-    uint32_t session_expiry_s; /* as asked, for the end of the connection */
+    uint32_t receive_limit;  /* QoS 2 identifiers and held acknowledgements: what CONNACK said, and what there was */
     uint16_t receive_maximum;  /* the client's: how much may be in flight to it */
     uint16_t alias_max_out;    /* how many aliases the client takes */
+    uint16_t alias_max_in;   /* how many aliases the client may define, as CONNACK said */
     uint16_t keep_alive_s;
     uint8_t version; /* 0: unknown yet */
     uint8_t state;
@@ -222,6 +232,7 @@ struct connection {
     bool superuser : 1;
     bool bridge : 1;         /* says that it is one: retained messages keep their flag */
     bool clean_end : 1;      /* DISCONNECT came: no will */
+    bool ends_session : 1;   /* asked for a session that ends with the connection */
     bool stalled : 1;
     bool rate_paused : 1;
     bool disk_wait : 1;      /* CONNECT waits until the old session is gone from the disk */
@@ -348,7 +359,12 @@ void handoff_message(struct shard *shard, unsigned to, struct publication *publi
 void handoff_pick(struct shard *shard, const struct share_pick *pick, struct publication *publication);
 void handoff_flush(struct shard *shard);                       /* at the end of a turn */
 bool handoff_congested(const struct shard *shard);             /* other reactors lag: publishers must wait */
+/* Reads nothing of the connection until what others, and the disk, have to do for this shard is little. */
 void handoff_stall(struct shard *shard, struct connection *connection);
+/* The same count for the catalog: bytes given to it, and done. Thread: the shard's; any. */
+void disk_charge(struct shard *shard, size_t bytes);
+void disk_credit(struct shard *shard, size_t bytes);
+bool disk_congested(const struct shard *shard);
 void handoff_resume_stalled(struct reactor *reactor, struct mail *mail); /* shard.resume */
 void handoff_free_all(struct broker *broker);
 /* The topic's route: the last one, or the cache's. NULL: the topic has more levels than max_levels. */
@@ -391,6 +407,8 @@ void session_end(struct shard *shard, struct session *session);
 /* The connection comes, or goes (then: will, expiry). */
 void session_attach(struct shard *shard, struct session *session, struct connection *connection);
 void session_detach(struct shard *shard, struct session *session);
+/* Takes back the subscriptions that these rules do not allow, and what waits on their account: session_revoke.c. */
+void session_revoke(struct session *session, const struct client_acl *acl);
 void session_set_expiry(struct shard *shard, struct session *session, uint32_t expiry_s);
 void session_will_publish(struct shard *shard, struct session *session); /* takes session->will */
 void session_will_drop(struct session *session);

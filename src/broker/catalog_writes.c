@@ -9,6 +9,8 @@
 
 struct write {
     struct catalog_write catalog; /* first */
+    struct shard *shard;
+    size_t charged; /* bytes on shard->disk_bytes */
     struct ack_ticket *ticket;
     struct message *message; /* retained: holds the topic */
     struct buf text;         /* key, filter and value, where the message does not hold them */
@@ -31,7 +33,10 @@ static void done(struct catalog_write *catalog, const struct error *err)
         LOG_ERROR("catalog write failed", LOG_STR("key", catalog->key), LOG_ERROR_OF(err));
     if (write->ticket != NULL)
         ticket_done(write->ticket, err == NULL ? MQTT_SUCCESS : MQTT_QUOTA_EXCEEDED);
+    struct shard *shard = write->shard;
+    size_t charged = write->charged;
     write_free(write);
+    disk_credit(shard, charged);
 }
 
 static bool submit(struct shard *shard, struct write *write, struct error *err)
@@ -39,11 +44,16 @@ static bool submit(struct shard *shard, struct write *write, struct error *err)
     write->catalog.done = done;
     if (write->ticket != NULL)
         ticket_hold(write->ticket);
+    size_t charged = sizeof(*write) + write->catalog.key.len + write->catalog.filter.len + write->catalog.value.len;
+    write->shard = shard;
+    write->charged = charged;
+    disk_charge(shard, charged);
     if (catalog_submit(shard->broker->catalog, &write->catalog, err))
         return true;
     if (write->ticket != NULL)
         ticket_done(write->ticket, MQTT_QUOTA_EXCEEDED);
     write_free(write);
+    disk_credit(shard, charged);
     return false;
 }
 

@@ -153,7 +153,7 @@ static size_t place(struct connection *connection, const struct mqtt_frame *fram
     (void)reason;
     if (connection->extras->setup->assigned_client_id != NULL)
         connect.client_id = str_of(connection->extras->setup->assigned_client_id);
-    uint64_t hash = hash_stable(connect.client_id.data, connect.client_id.len);
+    uint64_t hash = client_hash(connect.client_id);
     unsigned target = broker_shard_of(shard->broker, hash);
     if (target != shard->index) {
         leave_shard(connection, target);

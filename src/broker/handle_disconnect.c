@@ -7,7 +7,7 @@ static bool take_expiry(struct connection *connection, const struct mqtt_propert
     struct session *session = connection->session;
     if (!MQTT_HAS(properties, MQTT_PROP_SESSION_EXPIRY))
         return true;
-    if (connection->session_expiry_s == 0 && properties->session_expiry != 0)
+    if (connection->ends_session && properties->session_expiry != 0)
         return false;
     session_set_expiry(session->shard, session, properties->session_expiry);
     return true;

@@ -159,6 +159,8 @@ static void reply(struct connection *connection, uint8_t type, uint16_t packet_i
         ticket_done(ticket, MQTT_SUCCESS);
     else
         held_flush(connection);
+    if (ticket != NULL && disk_congested(connection->session->shard))
+        handoff_stall(connection->session->shard, connection);
 }
 
 /* ---- SUBSCRIBE ------------------------------------------------------------------------------------------- */

@@ -6,7 +6,9 @@
  * makes a publication that views the block and delivers it as if it had come here.
  *
  * Back-pressure: a shard counts what others have not worked off. Above HANDED_HIGH its publishers are not read until
- * it is below HANDED_LOW; so memory is bounded and the sender slows down, not the receiver. */
+ * it is below HANDED_LOW; so memory is bounded and the sender slows down, not the receiver. What waits for the disk is
+ * counted likewise, and holds back who makes more of it: so the catalog's queue is not filled, and nobody refused,
+ * because one client writes faster than the disk. */
 #include "broker/broker_internal.h"
 
 #include "base/mem.h"
@@ -155,12 +157,24 @@ static void post_resume(struct shard *shard)
         reactor_post(shard->reactor, &shard->resume);
 }
 
+static bool worked_off(const struct shard *shard)
+{
+    return atomic_load(&shard->handed_bytes) < HANDED_LOW && atomic_load(&shard->disk_bytes) < HANDED_LOW;
+}
+
 static void credit(struct shard *from, size_t bytes)
 {
     /* Sequentially consistent against handoff_stall(): one of the two sees what the other wrote. */
-    size_t left = atomic_fetch_sub(&from->handed_bytes, bytes) - bytes;
-    if (left < HANDED_LOW)
+    atomic_fetch_sub(&from->handed_bytes, bytes);
+    if (worked_off(from))
         post_resume(from);
+}
+
+void disk_credit(struct shard *shard, size_t bytes)
+{
+    atomic_fetch_sub(&shard->disk_bytes, bytes);
+    if (worked_off(shard))
+        post_resume(shard);
 }
 
 static void receive(struct reactor *reactor, struct mail *mail)
@@ -263,6 +277,16 @@ bool handoff_congested(const struct shard *shard)
     return atomic_load_explicit(&shard->handed_bytes, memory_order_relaxed) > HANDED_HIGH;
 }
 
+void disk_charge(struct shard *shard, size_t bytes)
+{
+    atomic_fetch_add_explicit(&shard->disk_bytes, bytes, memory_order_relaxed);
+}
+
+bool disk_congested(const struct shard *shard)
+{
+    return atomic_load_explicit(&shard->disk_bytes, memory_order_relaxed) > HANDED_HIGH;
+}
+
 void handoff_stall(struct shard *shard, struct connection *connection)
 {
     if (connection->stalled || channel_is_closing(&connection->channel))
@@ -273,7 +297,7 @@ void handoff_stall(struct shard *shard, struct connection *connection)
     int idle = RESUME_IDLE;
     atomic_compare_exchange_strong(&shard->resume_state, &idle, RESUME_WANTED);
     /* What was worked off before the state was set found nobody waiting: look again. */
-    if (atomic_load(&shard->handed_bytes) < HANDED_LOW)
+    if (worked_off(shard))
         post_resume(shard);
 }
 

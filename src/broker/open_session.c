@@ -83,14 +83,16 @@ static void set_keep_alive(struct connection *connection, const struct mqtt_conn
     channel_touch(&connection->channel);
 }
 
-/* What the client takes. */
+/* What the client takes, and what it is told that we take. */
 static void take_client_limits(struct connection *connection, const struct mqtt_connect *connect)
 {
     const struct settings *settings = shard_of_channel(&connection->channel)->settings;
     uint16_t window = settings->sessions.max_inflight;
     connection->receive_maximum = window;
+    connection->receive_limit = settings->mqtt.receive_maximum + connection->session->received.count;
     if (connect->version != MQTT_5)
         return;
+    connection->alias_max_in = settings->mqtt.max_topic_alias;
     const struct mqtt_properties *properties = &connect->properties;
     if (properties->receive_maximum < window)
         connection->receive_maximum = properties->receive_maximum;
@@ -322,14 +324,15 @@ static bool let_in(struct connection *connection, const struct mqtt_connect *con
 }
 
 /* CONNACK says that the old session is gone: so it must be gone from the disk. CONNECT is read again then. */
-static void wait_for_disk(struct connection *connection)
+static void wait_for_disk(struct connection *connection, struct str client_id)
 {
     struct shard *shard = shard_of_channel(&connection->channel);
     struct ack_ticket *ticket = ticket_new(shard);
     held_append(connection, MQTT_CONNACK, 0, MQTT_SUCCESS, ticket);
     connection->disk_wait = true;
     channel_pause(&connection->channel);
-    persist_barrier(shard, ticket);
+    /* Once more: whether the former removal has succeeded is not known here, and the second one does no harm. */
+    persist_session(shard, client_id, 0, 0, true, ticket);
     ticket_done(ticket, MQTT_SUCCESS);
 }
 
@@ -342,7 +345,7 @@ bool open_session(struct connection *connection, const struct mqtt_connect *conn
     bool discarded;
     struct session *session = free_session(shard, connect, hash, &discarded);
     if (discarded) {
-        wait_for_disk(connection);
+        wait_for_disk(connection, connect->client_id);
         return false;
     }
     bool present = session != NULL;
@@ -351,8 +354,10 @@ bool open_session(struct connection *connection, const struct mqtt_connect *conn
     session_attach(shard, session, connection);
     COUNT(shard, connections, 1);
     connection->bridge = connect->bridge;
-    connection->session_expiry_s = asked_expiry(shard, connect);
-    session_set_expiry(shard, session, connection->session_expiry_s);
+    connection->ends_session = asked_expiry(shard, connect) == 0;
+    session_set_expiry(shard, session, asked_expiry(shard, connect));
+    if (present)
+        session_revoke(session, connection->acl);
     take_client_limits(connection, connect);
     set_keep_alive(connection, connect);
     start_rate_limit(connection);

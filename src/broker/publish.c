@@ -229,14 +229,13 @@ static void acknowledge_again(struct connection *connection, const struct mqtt_p
 static bool take_packet_id(struct connection *connection, const struct mqtt_publish *in)
 {
     struct session *session = connection->session;
-    const struct settings *settings = shard_of_channel(&connection->channel)->settings;
     bool repeated = in->qos == 2 && packet_id_set_has(&session->received, in->packet_id);
     if (repeated) {
         acknowledge_again(connection, in); /* [MQTT-4.3.3-10]: nothing is delivered again */
         return false;
     }
     uint32_t held = connection->extras != NULL ? connection->extras->held_ends : 0;
-    if (connection->version == MQTT_5 && session->received.count + held >= settings->mqtt.receive_maximum) {
+    if (connection->version == MQTT_5 && session->received.count + held >= connection->receive_limit) {
         connection_fail(connection, MQTT_RECEIVE_MAXIMUM_EXCEEDED,
                         "more unacknowledged messages than the receive maximum"); /* [MQTT-3.3.4-7] */
         return false;
@@ -315,6 +314,6 @@ void handle_publish(struct connection *connection, const struct mqtt_frame *fram
     publication.publisher_id = connection->session->subscriber.id;
     publication.publisher_hash = connection->session->subscriber.name_hash;
     accept_publish(connection, shard, &in, &publication, route);
-    if (handoff_congested(shard))
+    if (handoff_congested(shard) || (in.retain && disk_congested(shard)))
         handoff_stall(shard, connection);
 }

@@ -156,7 +156,7 @@ static void keep_until(struct shard *shard, struct session *session, int64_t exp
 
 struct session *session_restore(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms)
 {
-    struct session *session = session_new(shard, client_id, hash_stable(client_id.data, client_id.len));
+    struct session *session = session_new(shard, client_id, client_hash(client_id));
     session->expiry_s = expiry_s;
     session->persisted = true;
     if (expires_ms == 0 && expiry_s != EXPIRY_NEVER) { /* its client was here when the broker ended */
@@ -183,12 +183,15 @@ void session_attach(struct shard *shard, struct session *session, struct connect
 void session_detach(struct shard *shard, struct session *session)
 {
     struct connection *connection = session->connection;
-    bool clean = connection->clean_end;
+    /* A will that the client might not publish any more is not published for it. */
+    bool no_will = connection->clean_end ||
+                   (session->will != NULL &&
+                    !connection_may_publish(connection, message_topic(session->will->message)));
     session->connection = NULL;
     connection->session = NULL;
     inflight_all_unsent(&session->inflight);
     atomic_store_explicit(&session->subscriber.online, false, memory_order_relaxed);
-    if (clean)
+    if (no_will)
         session_will_drop(session); /* [MQTT-3.14.4-3] */
     if (session->discarded || session->expiry_s == 0) {
         session_end(shard, session);

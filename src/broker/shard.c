@@ -38,7 +38,7 @@ static void housekeeping(struct reactor *reactor, struct timer *timer)
     struct shard *shard = reactor_user(reactor);
     int64_t now_ms = reactor_now_ms(reactor);
     timer_set(reactor, timer, now_ms + HOUSEKEEPING_MS);
-    if (shard->index != 0)
+    if (shard->index != 0 || !broker_is_started(shard->broker)) /* other shards may have no reactor yet */
         return;
     retained_sweep(shard->broker->retained, reactor_wall_ms(reactor), SWEEP_LIMIT, forget_retained, shard);
     watcher_tick(shard->broker->watcher);
@@ -99,8 +99,18 @@ void shard_stop(struct reactor *reactor)
 
 /* ---- By mail --------------------------------------------------------------------------------------------- */
 
+static bool same_rules(const struct shard *shard, const struct settings *settings, const struct access *access)
+{
+    const struct settings *old = shard->settings;
+    return old->acl_default_allow == settings->acl_default_allow &&
+           acl_rules_equal(old->acl, old->acl_count, settings->acl, settings->acl_count) &&
+           acl_rules_equal(shard->access->rules, shard->access->rule_count, access->rules, access->rule_count);
+}
+
 void shard_set_access(struct shard *shard, struct settings *settings, struct access *access)
 {
+    /* Every change of a user comes here, too: then no client's rules are made anew. */
+    bool changed = !same_rules(shard, settings, access);
     settings_unref(shard->settings);
     access_unref(shard->access);
     shard->settings = settings;
@@ -112,7 +122,10 @@ void shard_set_access(struct shard *shard, struct settings *settings, struct acc
         struct connection *connection = CONTAINER_OF(it, struct connection, all);
         if (connection->state != CONNECTION_OPEN)
             continue;
-        connection_compile_acl(connection);
+        if (changed) {
+            connection_compile_acl(connection);
+            session_revoke(connection->session, connection->acl);
+        }
         if (access_banned(access, session_client_id(connection->session), str_of(connection->username),
                           connection->channel.peer, now_ms) != NULL)
             connection_fail(connection, MQTT_BANNED, "banned");

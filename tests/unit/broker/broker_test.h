@@ -97,7 +97,7 @@ static inline const char *client_id_on(const struct site *site, unsigned reactor
 {
     for (unsigned i = 0;; i++) {
         snprintf(out, CLIENT_ID_BYTES, "%s-%u", name, i);
-        if (broker_shard_of(site->broker, hash_stable(out, strlen(out))) == reactor)
+        if (broker_shard_of(site->broker, client_hash(str_of(out))) == reactor)
             return out;
     }
 }

@@ -631,6 +631,196 @@ static void test_what_is_in_flight_is_bounded_in_bytes(void **state)
     site_end(&site);
 }
 
+/* ---- Rights that end ------------------------------------------------------------------------------------- */
+
+static void deny(struct settings *settings, const char *username, bool publish, const char *topic)
+{
+    struct acl_rule rule = {
+        .publish = publish,
+        .subscribe = !publish,
+        .username = username != NULL ? mem_strdup(username) : NULL,
+        .topics = mem_alloc(sizeof(char *)),
+        .topic_count = 1,
+    };
+    rule.topics[0] = mem_strdup(topic);
+    settings_add_rule(settings, &rule);
+}
+
+static void reload(const struct site *site, struct settings *settings)
+{
+    struct error err;
+    ASSERT_OK(broker_reload(site->broker, settings, &err), err);
+    for (unsigned i = 0; i < site->broker->shard_count; i++)
+        on_shard(site, i, nothing, NULL);
+}
+
+static void test_a_change_of_rules_ends_subscriptions_and_wills(void **state)
+{
+    const struct site *site = *state;
+    struct client client, watcher;
+    CLIENT_CONNECT(&watcher, site, false, .id = "w");
+    subscribe_to(&watcher, "will", 0);
+    CLIENT_CONNECT(&client, site, false, .id = "c", .will_topic = "will", .will_payload = "x");
+    subscribe_to(&client, "secret/#", 0);
+    subscribe_to(&client, "$share/g/secret/+", 0);
+    subscribe_to(&client, "open/#", 0);
+    struct settings *settings = quiet_settings();
+    deny(settings, NULL, false, "secret/#");
+    deny(settings, NULL, true, "will");
+    reload(site, settings);
+    say_publish(&watcher, "secret/a", 1, 1, "x");
+    say_publish(&watcher, "open/a", 1, 2, "y");
+    EXPECT(&watcher, "PUBACK #1 10", "PUBACK #2 00");
+    EXPECT(&client, "PUBLISH open/a qos 0 \"y\"");
+    client_drop(&client);
+    struct broker_stats stats;
+    WAIT_FOR((broker_stats(site->broker, &stats), stats.connections == 1));
+    client_sync(&watcher);
+    client_bye(&watcher);
+}
+
+static void test_another_user_does_not_inherit_what_only_the_former_might_read(void **state)
+{
+    const struct site *site = *state;
+    struct client client, publisher;
+    struct buf text = {0};
+    add_user(site, "alice", PASSWORD);
+    add_user(site, "mallory", PASSWORD);
+    add_user(site, "writer", PASSWORD);
+    struct settings *settings = quiet_settings();
+    deny(settings, "mallory", false, "secret/#");
+    reload(site, settings);
+    login_hello(&client, site, (struct hello){.id = "c", .keep = true}, "alice", PASSWORD);
+    EXPECT(&client, "CONNACK new 00");
+    subscribe_to(&client, "secret/#", 1);
+    subscribe_to(&client, "open/#", 1);
+    login_hello(&publisher, site, (struct hello){.id = "p"}, "writer", PASSWORD);
+    EXPECT(&publisher, "CONNACK new 00");
+    say_publish(&publisher, "secret/1", 1, 1, "x");
+    say_publish(&publisher, "open/1", 1, 2, "x");
+    EXPECT(&publisher, "PUBACK #1 00", "PUBACK #2 00");
+    EXPECT(&client, "PUBLISH secret/1 qos 1 #1 \"x\"", "PUBLISH open/1 qos 1 #2 \"x\"");
+    client_drop(&client); /* in flight: both */
+    struct broker_stats stats;
+    WAIT_FOR((broker_stats(site->broker, &stats), stats.connections == 1));
+    for (uint16_t i = 3; i <= 6; i++) {
+        say_publish(&publisher, i % 2 != 0 ? "secret/2" : "open/2", 1, i, "y");
+        client_hear(&publisher, &text);
+    }
+    buf_free(&text);
+    login_hello(&client, site, (struct hello){.id = "c", .keep = true}, "mallory", PASSWORD);
+    EXPECT(&client, "CONNACK resumed 00", "PUBLISH open/1 qos 1 #2 dup \"x\"", "PUBLISH open/2 qos 1 #3 \"y\"",
+           "PUBLISH open/2 qos 1 #4 \"y\"");
+    say_publish(&publisher, "secret/3", 1, 7, "z");
+    EXPECT(&publisher, "PUBACK #7 10");
+    client_sync(&client);
+    client_bye(&client);
+    client_bye(&publisher);
+}
+
+/* ---- Limits as they were announced ----------------------------------------------------------------------- */
+
+static void test_a_reload_does_not_break_what_connack_has_said(void **state)
+{
+    const struct site *site = *state;
+    struct client client;
+    CLIENT_CONNECT(&client, site, false, .id = "c");
+    struct settings *settings = quiet_settings();
+    settings->mqtt.receive_maximum = 1;
+    settings->mqtt.max_topic_alias = 1;
+    reload(site, settings);
+    for (uint16_t i = 1; i <= 3; i++)
+        say_publish(&client, "t", 2, i, "x");
+    EXPECT(&client, "PUBREC #1 10", "PUBREC #2 10", "PUBREC #3 10");
+    static const char alias_50[] = {MQTT_PROP_TOPIC_ALIAS, 0, 50};
+    put_publish(&client, &(struct mqtt_publish){.topic = STR("t"), .raw_props = str_make(alias_50, 3)});
+    client_sync(&client);
+    client_bye(&client);
+    CLIENT_CONNECT(&client, site, false, .id = "c");
+    say_publish(&client, "t", 2, 1, "x");
+    say_publish(&client, "t", 2, 2, "x");
+    EXPECT(&client, "PUBREC #1 10", "DISCONNECT 93", "end");
+    client_drop(&client);
+}
+
+static void test_identifiers_of_a_former_connection_leave_room_for_the_present_one(void **state)
+{
+    const struct site *site = *state;
+    struct client client;
+    struct settings *settings = quiet_settings();
+    settings->mqtt.receive_maximum = 2;
+    reload(site, settings);
+    CLIENT_CONNECT(&client, site, false, .id = "c", .keep = true);
+    say_publish(&client, "t", 2, 1, "x");
+    say_publish(&client, "t", 2, 2, "x");
+    EXPECT(&client, "PUBREC #1 10", "PUBREC #2 10");
+    client_drop(&client);
+    CLIENT_CONNECT(&client, site, true, .id = "c", .keep = true);
+    say_publish(&client, "t", 1, 3, "x");
+    say_publish(&client, "t", 2, 4, "x");
+    say_ack(&client, MQTT_PUBREL, 1);
+    EXPECT(&client, "PUBACK #3 10", "PUBREC #4 10", "PUBCOMP #1 00");
+    client_bye(&client);
+}
+
+static void test_client_ids_that_collide_in_a_public_hash_do_not_here(void **state)
+{
+    (void)state;
+    static const char first[] = "8yn0iYCKYHlIj4-BwPqk", second[] = "GReLUrM4wMqfg9yzV3KQ";
+    assert_true(hash_stable(first, strlen(first)) == hash_stable(second, strlen(second)));
+    assert_true(client_hash(str_of(first)) != client_hash(str_of(second)));
+}
+
+/* ---- The disk is slow ------------------------------------------------------------------------------------ */
+
+enum { FLOOD_MESSAGES = 300, FLOOD_BYTES = 100000 };
+
+/* Retained messages, faster than the disk takes them. */
+static void *flood_retained(void *arg)
+{
+    struct client *client = arg;
+    char *payload = mem_alloc(FLOOD_BYTES);
+    memset(payload, 'x', FLOOD_BYTES);
+    for (unsigned i = 0; i < FLOOD_MESSAGES; i++) {
+        put_publish(client, &(struct mqtt_publish){.topic = STR("flood"),
+                                                   .retain = true,
+                                                   .payload = str_make(payload, FLOOD_BYTES)});
+        if (!send_all(client->fd, client->out.data, client->out.len))
+            break;
+        buf_reset(&client->out);
+    }
+    mem_free(payload);
+    return NULL;
+}
+
+static void test_who_outruns_the_disk_waits_and_nobody_is_refused(void **state)
+{
+    const struct site *site = *state;
+    struct client flooder, other;
+    pthread_t thread;
+    struct shard *shard = &site->broker->shards[0];
+    pthread_mutex_lock(&site->catalog->queue_lock);
+    site->catalog->queue_bytes_max = 12 << 20;
+    pthread_mutex_unlock(&site->catalog->queue_lock);
+    CLIENT_CONNECT(&flooder, site, false, .id = "flooder");
+    CLIENT_CONNECT(&other, site, false, .id = "other");
+    catalog_turn_take(site->catalog); /* the writer waits */
+    assert_int_equal(pthread_create(&thread, NULL, flood_retained, &flooder), 0);
+    WAIT_FOR(disk_congested(shard));
+    /* Others are served meanwhile; who needs the disk waits for it. */
+    say_publish(&other, "t", 1, 1, "x");
+    EXPECT(&other, "PUBACK #1 10");
+    say_retained(&other, "r", 1, 2, "x");
+    catalog_turn_pass(site->catalog);
+    EXPECT(&other, "PUBACK #2 10");
+    pthread_join(thread, NULL);
+    client_sync(&flooder);
+    WAIT_FOR(atomic_load(&shard->disk_bytes) == 0);
+    client_bye(&flooder);
+    client_bye(&other);
+    assert_int_equal(retained_rows(site), 2);
+}
+
 #define TEST(name, start) cmocka_unit_test_setup_teardown(name, start, end)
 
 RUN_TESTS(TEST(test_an_alias_may_change_its_topic_among_messages_that_come_together, start_1),
@@ -647,4 +837,10 @@ RUN_TESTS(TEST(test_an_alias_may_change_its_topic_among_messages_that_come_toget
           TEST(test_a_subscription_that_cannot_be_stored_is_refused_and_forgotten, start_1),
           cmocka_unit_test(test_an_acknowledged_subscription_outlives_the_failure_of_its_sessions_row),
           cmocka_unit_test(test_subscription_identifiers_count_in_a_queue),
-          cmocka_unit_test(test_what_is_in_flight_is_bounded_in_bytes))
+          cmocka_unit_test(test_what_is_in_flight_is_bounded_in_bytes),
+          TEST(test_a_change_of_rules_ends_subscriptions_and_wills, start_2),
+          TEST(test_another_user_does_not_inherit_what_only_the_former_might_read, start_2),
+          TEST(test_a_reload_does_not_break_what_connack_has_said, start_2),
+          TEST(test_identifiers_of_a_former_connection_leave_room_for_the_present_one, start_2),
+          cmocka_unit_test(test_client_ids_that_collide_in_a_public_hash_do_not_here),
+          TEST(test_who_outruns_the_disk_waits_and_nobody_is_refused, start_1))
