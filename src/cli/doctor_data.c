@@ -265,8 +265,8 @@ static void check_access(struct doctor *doctor, struct catalog *catalog)
     }
     bool proven = access_has_credentials(access, doctor->config.settings);
     doctor_report(doctor, VERDICT_OK, "authentication", NULL, "%s; rules: %zu, bans: %zu",
-                  proven ? "by users or tokens" : "neither users nor tokens are set up", access->rule_count,
-                  access->ban_count);
+                  proven ? "clients have to log in" : "no users, tokens or certificates are set up",
+                  access->rule_count, access->ban_count);
     access_unref(access);
     check_exposed(doctor, proven);
 }
@@ -277,7 +277,8 @@ static void check_no_catalog(struct doctor *doctor)
     if (doctor->has_config) {
         const struct auth_settings *auth = &doctor->config.settings->auth;
         check_exposed(doctor, auth->jwt_secret != NULL || auth->jwt_public_key_file != NULL ||
-                                  auth->jwks_file != NULL || auth->jwks_url != NULL);
+                                  auth->jwks_file != NULL || auth->jwks_url != NULL ||
+                                  auth->certificate_user != CERTIFICATE_USER_NONE);
     }
 }
 
