@@ -168,22 +168,6 @@ describe('users', { concurrency: 2 }, () => {
     assert.deepEqual(answers, answers.map((_, i) => (i % 2 ? 0 : 0x86)));
   });
 
-  test('a failed login takes the same time whether the user exists or not', async () => {
-    const time = async (username) => {
-      const start = process.hrtime.bigint();
-      await answer(broker.tcp, { username, password: 'wrong' });
-      return Number(process.hrtime.bigint() - start) / 1e6;
-    };
-    const [known, unknown] = [[], []];
-    for (let i = 0; i < 9; i += 1) {
-      known.push(await time('alice'));
-      unknown.push(await time('nobody-of-that-name'));
-    }
-    // The shortest of each: what the work takes, whatever else the machine does meanwhile.
-    const ratio = Math.min(...unknown) / Math.min(...known);
-    assert.ok(ratio > 0.7 && ratio < 1.5, `unknown ${Math.min(...unknown)} ms, known ${Math.min(...known)} ms`);
-  });
-
   test('users made, changed and deleted while the broker runs', async () => {
     const login = (password) => answer(broker.tcp, { username: 'bob', password });
     await command(broker, 'user', 'create', 'bob', '--password', 'one');
@@ -193,7 +177,7 @@ describe('users', { concurrency: 2 }, () => {
     assert.equal(await login('two'), 0);
     const listed = JSON.parse(await command(broker, 'user', 'list', '--json'));
     const names = (listed.data ?? listed).map((u) => u.username);
-    assert.deepEqual(names, ['alice', 'bob', 'root']);
+    for (const name of ['alice', 'bob', 'root']) assert.ok(names.includes(name), name);
     const shown = await command(broker, 'user', 'show', 'bob', '--json');
     assert.ok(!/two|argon2/.test(shown), 'no secret is shown');
     await command(broker, 'user', 'delete', 'bob');
@@ -221,6 +205,30 @@ describe('users', { concurrency: 2 }, () => {
     await command(broker, 'user', 'delete', 'carol');
     assert.equal((await broker.cli('user', 'show', 'carol')).code, 1);
   });
+});
+
+// By itself: other logins at the same time would be measured, too.
+test('a failed login takes the same time whether the user exists or not', async (t) => {
+  const broker = new Broker();
+  await command(broker, 'user', 'create', 'alice', '--password', 'wonderland');
+  t.after(() => broker.child?.kill('SIGKILL'));
+  await broker.start();
+  const time = async (username) => {
+    const start = process.hrtime.bigint();
+    assert.equal(await answer(broker.tcp, { username, password: 'wrong' }), 0x86);
+    return Number(process.hrtime.bigint() - start) / 1e6;
+  };
+  // The shortest of each: what the work takes, whatever else the machine does meanwhile. Measured until they agree,
+  // but not for ever: if one takes a password check and the other does not, they never will.
+  let known = Infinity;
+  let unknown = Infinity;
+  for (let i = 0; i < 60; i += 1) {
+    known = Math.min(known, await time('alice'));
+    unknown = Math.min(unknown, await time('nobody-of-that-name'));
+    if (i >= 8 && unknown / known > 0.8 && unknown / known < 1.25) break;
+  }
+  assert.ok(unknown / known > 0.8 && unknown / known < 1.25, `unknown ${unknown} ms, known ${known} ms`);
+  await broker.stop();
 });
 
 describe('SCRAM-SHA-256', { concurrency: 4 }, () => {
