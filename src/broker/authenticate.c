@@ -353,7 +353,7 @@ enum auth_step authenticate_again(struct connection *connection, const struct mq
 bool authenticate_anonymous_allowed(const struct listener_state *listener, const struct settings *settings,
                                     const struct access *access)
 {
-    int choice = listener->options.allow_anonymous;
+    int choice = listener->allow_anonymous;
     if (choice == LISTENER_ANONYMOUS_AS_BROKER)
         choice = settings->auth.allow_anonymous;
     if (choice >= 0)

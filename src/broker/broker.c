@@ -207,15 +207,26 @@ static bool may_listen(struct broker *broker, const struct listener_state *state
     return state->loopback || anonymous >= 0 || certificate || broker_has_authentication(broker);
 }
 
+static void set_client_limits(struct listener_state *state, const struct broker_listener_options *options)
+{
+    atomic_store_explicit(&state->max_packet_bytes, options->max_packet_bytes, memory_order_relaxed);
+    atomic_store_explicit(&state->messages_per_second, options->rate.messages_per_second, memory_order_relaxed);
+    atomic_store_explicit(&state->bytes_per_second, options->rate.bytes_per_second, memory_order_relaxed);
+}
+
+void broker_set_listener_limits(struct listener *listener, const struct broker_listener_options *options)
+{
+    set_client_limits(listener_user(listener), options);
+}
+
 struct listener *broker_listen(struct broker *broker, const struct broker_listener_options *options,
                                struct error *err)
 {
     struct listener_state *state = mem_zalloc(sizeof(*state));
     struct listener_options net = options->net;
     state->broker = broker;
-    state->options.allow_anonymous = options->allow_anonymous;
-    state->options.max_packet_bytes = options->max_packet_bytes;
-    state->options.rate = options->rate;
+    state->allow_anonymous = options->allow_anonymous;
+    set_client_limits(state, options);
     state->loopback = listener_bind_is_loopback(options->net.bind);
     if (!may_listen(broker, state, options)) {
         error_set(err, ERR_DENIED, "listener %s: %s is reachable from outside, and no client would have to log in",

@@ -26,7 +26,7 @@ struct broker *broker_start(const struct broker_options *options, struct error *
 
 #define LISTENER_ANONYMOUS_AS_BROKER (-2)
 
-/* One listener. What is per listener may be changed by a reload. */
+/* One listener. */
 struct broker_listener_options {
     struct listener_options net; /* name, bind, TLS, WebSocket, PROXY, limits; ops and sizes are the broker's */
     int allow_anonymous;         /* as auth_settings.allow_anonymous, or LISTENER_ANONYMOUS_AS_BROKER */
@@ -38,6 +38,9 @@ struct broker_listener_options {
  * clients are not explicitly allowed. Returns a borrowed handle. Errors: ERR_DENIED, those of listener_open(). */
 struct listener *broker_listen(struct broker *broker, const struct broker_listener_options *options,
                                struct error *err);
+
+/* Changes what the listener gives to clients that come from here on: packet size and rates. Thread: main. */
+void broker_set_listener_limits(struct listener *listener, const struct broker_listener_options *options);
 
 /* Puts new settings into force and reads key files again; connections go on. Takes one reference. On an error the
  * old settings stay. */

@@ -147,8 +147,12 @@ void shard_set_access(struct shard *shard, struct settings *settings, struct acc
 struct listener_state {
     struct broker *broker;
     struct listener *listener;
-    struct broker_listener_options options; /* scalar fields only */
+    int allow_anonymous;
     bool loopback;
+    /* Set by the main thread at any time, read when a client comes: relaxed. */
+    _Atomic uint32_t max_packet_bytes;
+    _Atomic uint32_t messages_per_second;
+    _Atomic uint64_t bytes_per_second;
 };
 
 static inline struct shard *shard_of_channel(const struct channel *channel)

@@ -313,9 +313,8 @@ static void on_open(struct channel *channel)
             connection_fail(connection, MQTT_SERVER_SHUTTING_DOWN, NULL);
         return;
     }
-    connection->max_packet_in = listener->options.max_packet_bytes != 0
-                                    ? listener->options.max_packet_bytes
-                                    : shard->settings->mqtt.max_packet_bytes;
+    uint32_t max_packet_bytes = atomic_load_explicit(&listener->max_packet_bytes, memory_order_relaxed);
+    connection->max_packet_in = max_packet_bytes != 0 ? max_packet_bytes : shard->settings->mqtt.max_packet_bytes;
     COUNT(shard, connections_total, 1);
     channel_set_timeout(channel, shard->settings->mqtt.connect_timeout_s);
     if (shard->stopping)

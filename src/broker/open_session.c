@@ -279,10 +279,13 @@ static struct session *free_session(struct shard *shard, const struct mqtt_conne
 static void start_rate_limit(struct connection *connection)
 {
     const struct listener_state *listener = listener_user(channel_listener(&connection->channel));
-    const struct rate_settings *rate = &listener->options.rate;
-    if (rate->messages_per_second == 0 && rate->bytes_per_second == 0)
-        rate = &connection->session->shard->settings->client_rate;
-    rate_limit_start(connection, rate);
+    struct rate_settings rate = {
+        .messages_per_second = atomic_load_explicit(&listener->messages_per_second, memory_order_relaxed),
+        .bytes_per_second = atomic_load_explicit(&listener->bytes_per_second, memory_order_relaxed),
+    };
+    if (rate.messages_per_second == 0 && rate.bytes_per_second == 0)
+        rate = connection->session->shard->settings->client_rate;
+    rate_limit_start(connection, &rate);
 }
 
 /* Most connections have no extras from here on. */

@@ -226,6 +226,7 @@ static void reload_listeners(const struct serve *serve, const struct serve_confi
         }
         listener_set_limits(listener, wanted->options.net.max_connections,
                             wanted->options.net.connections_per_second);
+        broker_set_listener_limits(listener, &wanted->options);
         if (wanted->options.net.tls != NULL && !listener_reload_tls(listener, wanted->options.net.tls, &err))
             LOG_ERROR("certificate not reloaded", LOG_TEXT("listener", wanted->name), LOG_ERROR_OF(&err));
     }
