@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -569,6 +570,24 @@ describe('tokens', { concurrency: 3 }, () => {
     const root = token({ alg: 'HS256' }, { name: 'root', superuser: true }, secret);
     const boss = await RawClient.connect(fromUsername.tcp, { username: root });
     assert.deepEqual((await boss.subscribe(['of/other/#'])).reasons, [0]);
+  });
+
+  test('a key set over HTTPS is fetched if jwks_ca vouches for the server, and only then', async (t) => {
+    const pki = new Pki(temporaryDirectory());
+    const own = pki.issue('keys', { cn: 'localhost', san: ['DNS:localhost', 'IP:127.0.0.1'] });
+    const keys = JSON.stringify({ keys: [jwk(rsaUrl.publicKey, 'tls-1', 'RS256')] });
+    const secure = https.createServer({ cert: read(own.cert), key: read(own.key) }, (_request, response) => response.end(keys));
+    await new Promise((resolve) => secure.listen(0, '127.0.0.1', resolve));
+    t.after(() => secure.close());
+    const jwks_url = `https://127.0.0.1:${secure.address().port}/`;
+    const password = token({ alg: 'RS256', kid: 'tls-1' }, { sub: 'x', exp: now_s() + 60 }, rsaUrl.privateKey);
+    const trusting = await Broker.during(t, { authentication: { jwt: { jwks_url, jwks_ca: pki.ca } } });
+    await until(async () => (await answer(trusting.tcp, { username: 'x', password })) === 0, 'the key set');
+    await trusting.stop();
+    const suspicious = await Broker.during(t, { authentication: { jwt: { jwks_url } } });
+    await until(() => /certificate|SSL|TLS/i.test(suspicious.stderr), 'the log to say why');
+    assert.ok((await answer(suspicious.tcp, { username: 'x', password })) !== 0);
+    await suspicious.stop();
   });
 
   test('a broker whose key server is away starts, and refuses what it cannot check', async (t) => {

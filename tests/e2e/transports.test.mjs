@@ -394,6 +394,8 @@ describe('transports', { concurrency: 3 }, () => {
     test(`PROXY ${what} before MQTT, TLS and WebSocket`, async () => {
       await (await RawClient.connect(broker.listener('tcp.proxied'), { preface })).ping();
       await (await RawClient.connect(broker.listener('ssl.proxied'), { preface, tls: trust() })).ping();
+      const ws = new RawClient(await WebSocketStream.open(broker.listener('ws.proxied'), { preface, path: '/other' }));
+      assert.equal((await ws.handshake()).reason, 0);
     });
   }
 

@@ -27,9 +27,13 @@ export function frame(opcode, payload = '', { fin = true, mask = true, reserved 
   return Buffer.concat([Buffer.from(head), key, Buffer.from(bytes.map((byte, i) => byte ^ key[i & 3]))]);
 }
 
+// options: tls, preface (bytes to send before anything else: a PROXY header)
 function dial(address, options) {
   return new Promise((resolve, reject) => {
-    const socket = options.tls ? tls.connect({ ...address, ...options.tls }) : net.connect(address);
+    const plain = net.connect(address);
+    if (options.preface) plain.write(options.preface);
+    const socket = options.tls ? tls.connect({ socket: plain, ...options.tls }) : plain;
+    plain.once('error', reject);
     socket.once('error', reject);
     socket.once(options.tls ? 'secureConnect' : 'connect', () => {
       socket.off('error', reject);
