@@ -132,9 +132,11 @@ describe('limits', { concurrency: 6 }, () => {
     const refused = await RawClient.open(address, { decode: false });
     refused.send(packet.connect({ clientId: unique() }));
     await refused.expectClose();
-    config.listeners.tcp.reloaded.max_connections = 2;
+    Object.assign(config.listeners.tcp.reloaded, { max_connections: 2, max_packet_bytes: 3000 });
     broker.reload(config);
-    await until(() => RawClient.connect(address).then(() => true, () => false), 'room for a second connection');
+    let second = null;
+    await until(() => RawClient.connect(address).then((c) => (second = c), () => false), 'room for a second connection');
+    assert.equal(second.connack.properties.maximumPacketSize, 3000);
     await first.ping();
   });
 });
