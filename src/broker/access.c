@@ -87,8 +87,8 @@ static bool add_ban(const struct catalog_ban *row, void *arg)
 static bool load_catalog(struct access *access, struct catalog *catalog, struct error *err)
 {
     uint64_t users;
-    if (!catalog_rule_each(catalog, add_rule, access, err) || !catalog_ban_each(catalog, add_ban, access, err) ||
-        !catalog_user_count(catalog, &users, err))
+    if (!catalog_rule_each(catalog, add_rule, access, err) ||
+        !catalog_ban_each(catalog, add_ban, access, err) || !catalog_user_count(catalog, &users, err))
         return false;
     access->has_users = users > 0;
     return true;
@@ -97,7 +97,8 @@ static bool load_catalog(struct access *access, struct catalog *catalog, struct 
 /* ---- Token keys ------------------------------------------------------------------------------------------ */
 
 static bool add_key_file(struct jwt_keys *keys, const char *path,
-                         bool (*add)(struct jwt_keys *keys, struct str text, struct error *err), struct error *err)
+                         bool (*add)(struct jwt_keys *keys, struct str text, struct error *err),
+                         struct error *err)
 {
     struct buf text = {0};
     bool ok = buf_read_file(&text, path, KEY_FILE_BYTES, err) && add(keys, buf_str(&text), err);
@@ -105,7 +106,8 @@ static bool add_key_file(struct jwt_keys *keys, const char *path,
     return ok || error_wrap(err, "token keys of %s", path);
 }
 
-static bool load_keys(struct access *access, const struct auth_settings *auth, struct str jwks, struct error *err)
+static bool load_keys(struct access *access, const struct auth_settings *auth, struct str jwks,
+                      struct error *err)
 {
     if (auth->jwt_secret == NULL && auth->jwt_public_key_file == NULL && auth->jwks_file == NULL &&
         auth->jwks_url == NULL)
@@ -163,6 +165,6 @@ const struct ban *access_banned(const struct access *access, struct str client_i
 
 bool access_has_credentials(const struct access *access, const struct settings *settings)
 {
-    return (access->has_users && (settings->auth.password || settings->auth.scram)) || access->jwt_keys != NULL ||
-           settings->auth.certificate_user != CERTIFICATE_USER_NONE;
+    return (access->has_users && (settings->auth.password || settings->auth.scram)) ||
+           access->jwt_keys != NULL || settings->auth.certificate_user != CERTIFICATE_USER_NONE;
 }

@@ -11,7 +11,7 @@
 
 struct ban {
     enum catalog_ban_kind kind;
-    char *who;   /* client id or user name */
+    char *who; /* client id or user name */
     char *reason;
     int64_t until_ms; /* 0: for ever */
     uint8_t address[16];

@@ -132,7 +132,8 @@ void client_acl_free(struct client_acl *acl)
 
 static bool concerns(const struct acl_rule *rule, const struct acl_subject *subject)
 {
-    return (rule->username == NULL || (subject->username.len > 0 && str_is(subject->username, rule->username))) &&
+    return (rule->username == NULL ||
+            (subject->username.len > 0 && str_is(subject->username, rule->username))) &&
            (rule->client_id == NULL || str_is(subject->client_id, rule->client_id)) &&
            (!rule->has_address || acl_address_matches(subject->address, rule->address, rule->prefix_bits));
 }
@@ -156,7 +157,8 @@ static void add_topic(struct client_acl *acl, const struct acl_rule *rule, struc
     const struct str values[] = {subject->client_id, subject->username};
     bool literal = str_starts(pattern, STR(LITERAL_PREFIX));
     if (literal)
-        pattern = str_make(pattern.data + sizeof(LITERAL_PREFIX) - 1, pattern.len - (sizeof(LITERAL_PREFIX) - 1));
+        pattern =
+            str_make(pattern.data + sizeof(LITERAL_PREFIX) - 1, pattern.len - (sizeof(LITERAL_PREFIX) - 1));
     size_t before = acl->text.len;
     if (!topic_template_expand(pattern, names, values, 2, &acl->text)) {
         acl->text.len = before;
@@ -201,8 +203,9 @@ static void settle(struct client_acl *acl)
     }
 }
 
-struct client_acl *client_acl_new(const struct settings *settings, const struct acl_rule *shared, size_t shared_count,
-                                  const struct acl_rule *own, size_t own_count, const struct acl_subject *subject)
+struct client_acl *client_acl_new(const struct settings *settings, const struct acl_rule *shared,
+                                  size_t shared_count, const struct acl_rule *own, size_t own_count,
+                                  const struct acl_subject *subject)
 {
     struct client_acl *acl = mem_zalloc(sizeof(*acl));
     acl->default_allow = settings->acl_default_allow;
@@ -232,7 +235,8 @@ static bool reaches(const struct compiled_rule *rule, const struct compiled_topi
     return rule->allow ? filter_covers(topic->text, asked) : filter_intersects(topic->text, asked);
 }
 
-static bool applies(const struct client_acl *acl, const struct compiled_rule *rule, bool publish, struct str asked)
+static bool applies(const struct client_acl *acl, const struct compiled_rule *rule, bool publish,
+                    struct str asked)
 {
     if (publish ? !rule->publish : !rule->subscribe)
         return false;

@@ -52,8 +52,9 @@ struct client_acl;
 
 /* Rules in order: `own` (from a token; may be none), `shared` (the catalog's), the configuration's. NULL if everything
  * is allowed. Returns owned. */
-struct client_acl *client_acl_new(const struct settings *settings, const struct acl_rule *shared, size_t shared_count,
-                                  const struct acl_rule *own, size_t own_count, const struct acl_subject *subject);
+struct client_acl *client_acl_new(const struct settings *settings, const struct acl_rule *shared,
+                                  size_t shared_count, const struct acl_rule *own, size_t own_count,
+                                  const struct acl_subject *subject);
 void client_acl_free(struct client_acl *acl);
 
 bool client_may_publish(const struct client_acl *acl, struct str topic);

@@ -11,10 +11,10 @@
 
 #include <stdio.h>
 
-#define SCRAM_METHOD       "SCRAM-SHA-256"
-#define CERT_NAME_BYTES    256
-#define REASON_BYTES       160
-#define ADDRESS_OF(c)      ((c)->channel.peer)
+#define SCRAM_METHOD    "SCRAM-SHA-256"
+#define CERT_NAME_BYTES 256
+#define REASON_BYTES    160
+#define ADDRESS_OF(c)   ((c)->channel.peer)
 
 enum auth_kind { AUTH_BY_PASSWORD, AUTH_BY_TOKEN, AUTH_SCRAM_LOOKUP };
 
@@ -91,8 +91,8 @@ static void check_password(struct auth_request *request)
         return;
     }
     /* Unknown users cost the same work. */
-    bool right = password_verify(known ? user.password_hash : NULL,
-                                 str_make(request->secret, request->secret_len));
+    bool right =
+        password_verify(known ? user.password_hash : NULL, str_make(request->secret, request->secret_len));
     if (known && right) {
         request->identity.username = mem_strdup(request->username);
         request->identity.superuser = user.superuser;
@@ -362,7 +362,8 @@ bool authenticate_anonymous_allowed(const struct listener_state *listener, const
 }
 
 /* The name in the certificate that is to be the user. Certificates are verified by TLS already. */
-static bool certificate_name(const struct connection *connection, enum certificate_user from, char *out, size_t cap)
+static bool certificate_name(const struct connection *connection, enum certificate_user from, char *out,
+                             size_t cap)
 {
     switch (from) {
     case CERTIFICATE_USER_CN: return channel_cert_common_name(&connection->channel, out, cap);
@@ -379,8 +380,8 @@ static bool looks_like_token(struct str text)
     unsigned dots = 0;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i];
-        bool in_alphabet = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                           c == '_';
+        bool in_alphabet = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                           c == '-' || c == '_';
         if (c != '.' && !in_alphabet)
             return false;
         dots += c == '.';

@@ -14,8 +14,8 @@ struct auth_request;
 struct identity {
     char *username; /* NULL: anonymous */
     bool superuser;
-    bool enhanced;     /* by SCRAM */
-    int64_t expires_s; /* of a token, wall clock; 0: never */
+    bool enhanced;          /* by SCRAM */
+    int64_t expires_s;      /* of a token, wall clock; 0: never */
     struct acl_rule *rules; /* of a token */
     size_t rule_count;
     struct buf auth_data; /* SCRAM's last message, for CONNACK */

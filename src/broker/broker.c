@@ -6,16 +6,16 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "broker/shard.h"
 #include "broker/authenticate.h"
+#include "broker/shard.h"
 #include "broker/watcher.h"
 
 #include <time.h>
 #include <unistd.h>
 
-#define WORKERS           2
-#define WORKER_QUEUE      10000
-#define STOP_POLL_MS      5
+#define WORKERS      2
+#define WORKER_QUEUE 10000
+#define STOP_POLL_MS 5
 
 unsigned broker_shard_of(const struct broker *broker, uint64_t client_hash)
 {
@@ -71,7 +71,8 @@ static bool seed_has_id(const void *item, const void *key)
     return str_equal(((const struct client_seed *)item)->client_id, *(const struct str *)key);
 }
 
-static bool load_subscription(struct str client_id, struct str filter, uint8_t options, uint32_t id, void *arg)
+static bool load_subscription(struct str client_id, struct str filter, uint8_t options, uint32_t id,
+                              void *arg)
 {
     struct loading *loading = arg;
     struct client_seed *seed = map_find(&loading->by_id, client_hash(client_id), seed_has_id, &client_id);
@@ -210,7 +211,8 @@ static bool may_listen(struct broker *broker, const struct listener_state *state
 static void set_client_limits(struct listener_state *state, const struct broker_listener_options *options)
 {
     atomic_store_explicit(&state->max_packet_bytes, options->max_packet_bytes, memory_order_relaxed);
-    atomic_store_explicit(&state->messages_per_second, options->rate.messages_per_second, memory_order_relaxed);
+    atomic_store_explicit(&state->messages_per_second, options->rate.messages_per_second,
+                          memory_order_relaxed);
     atomic_store_explicit(&state->bytes_per_second, options->rate.bytes_per_second, memory_order_relaxed);
 }
 
@@ -229,7 +231,8 @@ struct listener *broker_listen(struct broker *broker, const struct broker_listen
     set_client_limits(state, options);
     state->loopback = listener_bind_is_loopback(options->net.bind);
     if (!may_listen(broker, state, options)) {
-        error_set(err, ERR_DENIED, "listener %s: %s is reachable from outside, and no client would have to log in",
+        error_set(err, ERR_DENIED,
+                  "listener %s: %s is reachable from outside, and no client would have to log in",
                   options->net.name, options->net.bind);
         error_hint(err, "create a user (varve user create NAME), or set allow_anonymous: true");
         mem_free(state);
@@ -243,7 +246,8 @@ struct listener *broker_listen(struct broker *broker, const struct broker_listen
         mem_free(state);
         return NULL;
     }
-    broker->listeners = mem_realloc(broker->listeners, (broker->listener_count + 1) * sizeof(*broker->listeners));
+    broker->listeners =
+        mem_realloc(broker->listeners, (broker->listener_count + 1) * sizeof(*broker->listeners));
     broker->listeners[broker->listener_count++] = state;
     return state->listener;
 }

@@ -15,8 +15,8 @@
 struct broker;
 
 struct broker_options {
-    unsigned reactors; /* 0: one a core */
-    struct catalog *catalog; /* borrowed until broker_free() */
+    unsigned reactors;         /* 0: one a core */
+    struct catalog *catalog;   /* borrowed until broker_free() */
     struct settings *settings; /* takes one reference */
 };
 
@@ -28,10 +28,11 @@ struct broker *broker_start(const struct broker_options *options, struct error *
 
 /* One listener. */
 struct broker_listener_options {
-    struct listener_options net; /* name, bind, TLS, WebSocket, PROXY, limits; ops and sizes are the broker's */
-    int allow_anonymous;         /* as auth_settings.allow_anonymous, or LISTENER_ANONYMOUS_AS_BROKER */
-    uint32_t max_packet_bytes;   /* 0: the broker's */
-    struct rate_settings rate;   /* of each client; 0: the broker's */
+    struct listener_options
+        net;                   /* name, bind, TLS, WebSocket, PROXY, limits; ops and sizes are the broker's */
+    int allow_anonymous;       /* as auth_settings.allow_anonymous, or LISTENER_ANONYMOUS_AS_BROKER */
+    uint32_t max_packet_bytes; /* 0: the broker's */
+    struct rate_settings rate; /* of each client; 0: the broker's */
 };
 
 /* Opens a listener. Refuses one that is not loopback while nobody would have to authenticate on it and anonymous
@@ -54,9 +55,9 @@ void broker_free(struct broker *broker); /* after broker_stop() */
 bool broker_has_authentication(struct broker *broker);
 
 struct broker_stats {
-    uint64_t connections;    /* open now */
+    uint64_t connections; /* open now */
     uint64_t connections_total;
-    uint64_t sessions;       /* connected or kept */
+    uint64_t sessions; /* connected or kept */
     uint64_t messages_received;
     uint64_t messages_sent;
     uint64_t messages_dropped;

@@ -32,18 +32,18 @@ struct access;
 
 /* ---- Counters: written by one reactor, read by anyone ---------------------------------------------------- */
 
-#define SHARD_COUNTERS(X)                                                                                    \
-    X(connections)                                                                                           \
-    X(connections_total)                                                                                     \
-    X(sessions)                                                                                              \
-    X(messages_received)                                                                                     \
-    X(messages_sent)                                                                                         \
-    X(messages_dropped)                                                                                      \
-    X(bytes_received)                                                                                        \
-    X(bytes_sent)                                                                                            \
-    X(packets_received)                                                                                      \
-    X(auth_failures)                                                                                         \
-    X(acl_denied)                                                                                            \
+#define SHARD_COUNTERS(X) \
+    X(connections)        \
+    X(connections_total)  \
+    X(sessions)           \
+    X(messages_received)  \
+    X(messages_sent)      \
+    X(messages_dropped)   \
+    X(bytes_received)     \
+    X(bytes_sent)         \
+    X(packets_received)   \
+    X(auth_failures)      \
+    X(acl_denied)         \
     X(queued_messages)
 
 struct shard_counters {
@@ -53,15 +53,16 @@ struct shard_counters {
 };
 
 /* Relaxed load and store instead of a read-modify-write: there is one writer. */
-#define COUNT(shard, name, n)                                                                                \
-    atomic_store_explicit(&(shard)->counters.name,                                                           \
-                          atomic_load_explicit(&(shard)->counters.name, memory_order_relaxed) + (uint64_t)(n), \
+#define COUNT(shard, name, n)                                                                   \
+    atomic_store_explicit(&(shard)->counters.name,                                              \
+                          atomic_load_explicit(&(shard)->counters.name, memory_order_relaxed) + \
+                              (uint64_t)(n),                                                    \
                           memory_order_relaxed)
 
 /* One packet of a publication, encoded for many subscribers: see deliver.c. */
 struct encoded_publish {
-    uint32_t at;  /* in the shard's encode buffer */
-    uint32_t len; /* 0: not made */
+    uint32_t at;           /* in the shard's encode buffer */
+    uint32_t len;          /* 0: not made */
     uint32_t packet_id_at; /* QoS > 0 */
 };
 
@@ -88,7 +89,8 @@ struct shard {
     struct settings *settings; /* a reference; replaced by mail */
     struct access *access;     /* likewise: access.h */
     struct route_cache *routes;
-    const struct route *last_route; /* what route_cache_get gave last: most messages come in runs of one topic */
+    const struct route
+        *last_route;         /* what route_cache_get gave last: most messages come in runs of one topic */
     struct map sessions;     /* by client id; hash: client_hash() */
     struct list connections; /* every open connection: struct connection.all */
     struct buf scratch;      /* for one outgoing packet at a time */
@@ -96,22 +98,23 @@ struct shard {
     struct buf encode;       /* the packets of `encoded` */
     struct encoded_publish encoded[2][3][2]; /* of the current publication: [MQTT 5 or not][QoS][retain] */
     struct burst burst;
-    struct handoff *outbox[REACTORS_MAX]; /* messages for other reactors, handed over at the end of the turn */
-    struct list stalled;     /* connections that wait for other reactors to catch up: connection.stall */
+    struct handoff
+        *outbox[REACTORS_MAX]; /* messages for other reactors, handed over at the end of the turn */
+    struct list stalled;       /* connections that wait for other reactors to catch up: connection.stall */
     struct timer housekeeping;
     struct random random;
     uint64_t next_id; /* of subscribers: index + n * reactors */
     unsigned index;
     bool stopping;
     int64_t sys_due_ms;
-    struct client_seed *seeds; /* sessions to build at the start: broker.c */
+    struct client_seed *seeds;  /* sessions to build at the start: broker.c */
     struct log_quota log_quota; /* of what clients cause */
     struct shard_counters counters;
     /* Other threads. */
     _Atomic size_t handed_bytes; /* in hand-offs that other reactors have not worked off */
     _Atomic size_t disk_bytes;   /* in writes that the catalog has not done */
-    atomic_int resume_state; /* enum resume_state */
-    struct mail resume;      /* belongs to whoever made the state RESUME_MAILED, until it is run */
+    atomic_int resume_state;     /* enum resume_state */
+    struct mail resume;          /* belongs to whoever made the state RESUME_MAILED, until it is run */
 };
 
 struct broker {
@@ -123,7 +126,7 @@ struct broker {
     struct reactor_group *reactors;
     struct shard *shards; /* one for each reactor */
     unsigned shard_count;
-    int64_t started_ms; /* monotonic */
+    int64_t started_ms;      /* monotonic */
     atomic_bool jwks_wanted; /* a token named a key that is not known */
     /* The main thread only. */
     struct settings *settings; /* a reference: what the last reload gave */
@@ -133,7 +136,7 @@ struct broker {
     pthread_mutex_t start_lock; /* started_count: the shards that have built their sessions */
     pthread_cond_t start_done;
     unsigned started_count;
-    pthread_mutex_t handoff_lock;  /* the free hand-off blocks: taken once a block, not once a message */
+    pthread_mutex_t handoff_lock; /* the free hand-off blocks: taken once a block, not once a message */
     struct handoff *handoff_free;
     unsigned handoff_free_count;
 };
@@ -174,8 +177,8 @@ unsigned broker_shard_of(const struct broker *broker, uint64_t client_hash);
 enum connection_state {
     CONNECTION_NEW,            /* waits for CONNECT */
     CONNECTION_AUTHENTICATING, /* a worker checks, or a SCRAM exchange is on; CONNECT stays unread in the input */
-    CONNECTION_AUTHENTICATED,  /* goes to its shard */
-    CONNECTION_LET_IN,         /* is there, and opens its session */
+    CONNECTION_AUTHENTICATED, /* goes to its shard */
+    CONNECTION_LET_IN,        /* is there, and opens its session */
     CONNECTION_OPEN,
     CONNECTION_CLOSED
 };
@@ -224,19 +227,20 @@ struct connection {
     struct list all;                  /* shard.connections */
     uint64_t allowed_hash;            /* of the topic that the ACL allowed last; 0: none */
     uint32_t max_packet_in;
-    uint32_t max_packet_out;   /* what the client takes */
-    uint32_t receive_limit;  /* QoS 2 identifiers and held acknowledgements: what CONNACK said, and what there was */
-    uint16_t receive_maximum;  /* the client's: how much may be in flight to it */
-    uint16_t alias_max_out;    /* how many aliases the client takes */
-    uint16_t alias_max_in;   /* how many aliases the client may define, as CONNACK said */
+    uint32_t max_packet_out; /* what the client takes */
+    uint32_t
+        receive_limit; /* QoS 2 identifiers and held acknowledgements: what CONNACK said, and what there was */
+    uint16_t receive_maximum; /* the client's: how much may be in flight to it */
+    uint16_t alias_max_out;   /* how many aliases the client takes */
+    uint16_t alias_max_in;    /* how many aliases the client may define, as CONNACK said */
     uint16_t keep_alive_s;
     uint8_t version; /* 0: unknown yet */
     uint8_t state;
     bool problem_info : 1; /* reason strings may be sent */
     bool superuser : 1;
-    bool bridge : 1;         /* says that it is one: retained messages keep their flag */
-    bool clean_end : 1;      /* DISCONNECT came: no will */
-    bool ends_session : 1;   /* asked for a session that ends with the connection */
+    bool bridge : 1;       /* says that it is one: retained messages keep their flag */
+    bool clean_end : 1;    /* DISCONNECT came: no will */
+    bool ends_session : 1; /* asked for a session that ends with the connection */
     bool stalled : 1;
     bool rate_paused : 1;
     bool disk_wait : 1;      /* CONNECT waits until the old session is gone from the disk */
@@ -261,24 +265,28 @@ extern const struct channel_ops connection_ops;
 void connection_fail(struct connection *connection, uint8_t reason, const char *text);
 void connection_resume(struct connection *connection); /* when nothing holds it back any more */
 void connection_send(struct connection *connection, const struct buf *packet);
-bool connection_takes(const struct connection *connection, size_t bytes); /* its maximum packet size allows it */
+bool connection_takes(const struct connection *connection,
+                      size_t bytes); /* its maximum packet size allows it */
 /* PUBACK, PUBREC, PUBREL, PUBCOMP: in order behind acknowledgements that are held. */
 void connection_ack(struct connection *connection, uint8_t type, uint16_t packet_id, uint8_t reason,
                     const char *text);
 /* The reason string as a property list in *out, where the client wants to hear it; else NULL. */
 const struct mqtt_properties *connection_reason_string(const struct connection *connection, const char *text,
                                                        struct mqtt_properties *out);
-void connection_log_refusal(struct connection *connection, const char *event, struct str topic, const char *why);
+void connection_log_refusal(struct connection *connection, const char *event, struct str topic,
+                            const char *why);
 
 /* connect.c */
-void connect_go_on(struct connection *connection, uint8_t reason); /* what CONNECT waited for is on disk, or failed */
-size_t connect_on_data(struct connection *connection, uint8_t *data, size_t len); /* until the session is open */
+void connect_go_on(struct connection *connection,
+                   uint8_t reason); /* what CONNECT waited for is on disk, or failed */
+size_t connect_on_data(struct connection *connection, uint8_t *data,
+                       size_t len); /* until the session is open */
 void setup_free(struct setup *setup);
 
 /* open_session.c */
 /* On the client's shard, once it is authenticated. False: the session is not open yet, CONNECT is to be read again. */
 bool open_session(struct connection *connection, const struct mqtt_connect *connect, uint64_t hash);
-void token_free(struct connection *connection);            /* its timer and its rules */
+void token_free(struct connection *connection);             /* its timer and its rules */
 void connection_compile_acl(struct connection *connection); /* by the current rules */
 
 /* handle_*.c: one packet each, on an open connection. */
@@ -316,8 +324,8 @@ struct ack_ticket {
     atomic_uint reason; /* the first failure; MQTT_SUCCESS */
 };
 
-struct ack_ticket *ticket_new(struct shard *shard);      /* with one count, the caller's */
-void ticket_hold(struct ack_ticket *ticket);             /* one count more */
+struct ack_ticket *ticket_new(struct shard *shard);          /* with one count, the caller's */
+void ticket_hold(struct ack_ticket *ticket);                 /* one count more */
 void ticket_done(struct ack_ticket *ticket, uint8_t reason); /* one count less; thread: any */
 
 /* One acknowledgement in the connection's order. */
@@ -361,8 +369,8 @@ void publish_pick(struct shard *shard, const struct share_pick *pick, struct pub
 /* handoff.c */
 void handoff_message(struct shard *shard, unsigned to, struct publication *publication);
 void handoff_pick(struct shard *shard, const struct share_pick *pick, struct publication *publication);
-void handoff_flush(struct shard *shard);                       /* at the end of a turn */
-bool handoff_congested(const struct shard *shard);             /* other reactors lag: publishers must wait */
+void handoff_flush(struct shard *shard);           /* at the end of a turn */
+bool handoff_congested(const struct shard *shard); /* other reactors lag: publishers must wait */
 /* Reads nothing of the connection until what others, and the disk, have to do for this shard is little. */
 void handoff_stall(struct shard *shard, struct connection *connection);
 /* The same count for the catalog: bytes given to it, and done. Thread: the shard's; any. */
@@ -377,7 +385,7 @@ const struct route *shard_route(struct shard *shard, struct str topic, unsigned 
 /* ---- Sessions -------------------------------------------------------------------------------------------- */
 
 struct session {
-    struct subscriber subscriber; /* first */
+    struct subscriber subscriber;  /* first */
     struct shard *shard;           /* its owner, for life */
     struct connection *connection; /* NULL: away */
     struct session_queue queue;
@@ -418,7 +426,8 @@ void session_will_publish(struct shard *shard, struct session *session); /* take
 void session_will_drop(struct session *session);
 void session_free_all(struct shard *shard); /* at the end; catalog rows stay */
 /* From the catalog, at the start: a session whose client is away. */
-struct session *session_restore(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms);
+struct session *session_restore(struct shard *shard, struct str client_id, uint32_t expiry_s,
+                                int64_t expires_ms);
 extern const struct subscriber_ops session_ops;
 
 /* deliver.c */
@@ -439,8 +448,8 @@ bool persist_subscription(struct shard *shard, struct str client_id, struct str 
                           const struct subscribe_options *options, bool remove, struct ack_ticket *ticket,
                           struct error *err);
 void persist_barrier(struct shard *shard, struct ack_ticket *ticket); /* everything before it is on disk */
-void persist_session(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms, bool remove,
-                     struct ack_ticket *ticket);
+void persist_session(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms,
+                     bool remove, struct ack_ticket *ticket);
 
 /* sys_topics.c */
 void sys_topics_publish(struct shard *shard);

@@ -12,7 +12,8 @@
 #define BURST_PAYLOAD_MAX 1024
 #define BURST_BYTES       (32 << 10) /* what is encoded stays in the nearest caches */
 
-bool burst_add(struct shard *shard, const struct publication *publication, const struct route *route, bool handed)
+bool burst_add(struct shard *shard, const struct publication *publication, const struct route *route,
+               bool handed)
 {
     struct burst *burst = &shard->burst;
     bool fits = publication->qos == 0 && !publication->retain && publication->expiry_at == 0 &&
@@ -20,9 +21,9 @@ bool burst_add(struct shard *shard, const struct publication *publication, const
                 (publication->props.len == 0 || publication->props.data != (const char *)shard->props.data) &&
                 route->target_count >= BURST_TARGETS;
     size_t bytes = publication->topic.len + publication->props.len + publication->payload.len;
-    if (burst->count > 0 &&
-        (!fits || burst->route != route || burst->count == BURST_MESSAGES || burst->bytes + bytes > BURST_BYTES ||
-         burst->handed != handed || burst->items[0].publisher_id != publication->publisher_id))
+    if (burst->count > 0 && (!fits || burst->route != route || burst->count == BURST_MESSAGES ||
+                             burst->bytes + bytes > BURST_BYTES || burst->handed != handed ||
+                             burst->items[0].publisher_id != publication->publisher_id))
         burst_flush(shard);
     if (!fits)
         return false;
@@ -57,8 +58,8 @@ static bool takes_all(const struct session *session, const struct route_target *
 {
     struct connection *connection = session->connection;
     return connection != NULL && target->id_count == 0 && session_queue_empty(&session->queue) &&
-           session->inflight.unsent == 0 && connection->alias_max_out == 0 && connection->max_packet_out == 0 &&
-           channel_ready(&connection->channel);
+           session->inflight.unsent == 0 && connection->alias_max_out == 0 &&
+           connection->max_packet_out == 0 && channel_ready(&connection->channel);
 }
 
 static void deliver_to(struct shard *shard, struct burst *burst, const struct route_target *target)

@@ -44,7 +44,8 @@ static bool submit(struct shard *shard, struct write *write, struct error *err)
     write->catalog.done = done;
     if (write->ticket != NULL)
         ticket_hold(write->ticket);
-    size_t charged = sizeof(*write) + write->catalog.key.len + write->catalog.filter.len + write->catalog.value.len;
+    size_t charged =
+        sizeof(*write) + write->catalog.key.len + write->catalog.filter.len + write->catalog.value.len;
     write->shard = shard;
     write->charged = charged;
     disk_charge(shard, charged);
@@ -85,8 +86,9 @@ bool persist_subscription(struct shard *shard, struct str client_id, struct str 
     write->catalog.filter = str_make(write->text.data + client_id.len, filter.len);
     if (!remove) {
         write->catalog.subscription_id = options->id;
-        write->catalog.options = (uint8_t)(options->qos | (options->no_local ? 4 : 0) |
-                                           (options->retain_as_published ? 8 : 0) | options->retain_handling << 4);
+        write->catalog.options =
+            (uint8_t)(options->qos | (options->no_local ? 4 : 0) | (options->retain_as_published ? 8 : 0) |
+                      options->retain_handling << 4);
     }
     return submit(shard, write, err);
 }
@@ -101,8 +103,8 @@ void persist_barrier(struct shard *shard, struct ack_ticket *ticket)
 }
 
 /* A session's row: four bytes, its expiry interval in seconds, little-endian. */
-void persist_session(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms, bool remove,
-                     struct ack_ticket *ticket)
+void persist_session(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms,
+                     bool remove, struct ack_ticket *ticket)
 {
     struct write *write = mem_zalloc(sizeof(*write));
     uint8_t value[4] = {(uint8_t)expiry_s, (uint8_t)(expiry_s >> 8), (uint8_t)(expiry_s >> 16),

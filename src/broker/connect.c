@@ -171,7 +171,8 @@ void connect_go_on(struct connection *connection, uint8_t reason)
     if (reason < 0x80)
         connection_resume(connection);
     else
-        connection_fail(connection, MQTT_SERVER_UNAVAILABLE, "the old session cannot be removed from the disk");
+        connection_fail(connection, MQTT_SERVER_UNAVAILABLE,
+                        "the old session cannot be removed from the disk");
 }
 
 size_t connect_on_data(struct connection *connection, uint8_t *data, size_t len)

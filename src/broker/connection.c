@@ -250,8 +250,8 @@ static void handle_packet(struct connection *connection, const struct mqtt_frame
 
 static bool held_back(const struct connection *connection)
 {
-    return connection->stalled || connection->disk_wait || connection->rate_paused || connection->output_full ||
-           channel_is_closing(&connection->channel);
+    return connection->stalled || connection->disk_wait || connection->rate_paused ||
+           connection->output_full || channel_is_closing(&connection->channel);
 }
 
 /* A client that sends and does not read would make its acknowledgements pile up here. */
@@ -314,7 +314,8 @@ static void on_open(struct channel *channel)
         return;
     }
     uint32_t max_packet_bytes = atomic_load_explicit(&listener->max_packet_bytes, memory_order_relaxed);
-    connection->max_packet_in = max_packet_bytes != 0 ? max_packet_bytes : shard->settings->mqtt.max_packet_bytes;
+    connection->max_packet_in =
+        max_packet_bytes != 0 ? max_packet_bytes : shard->settings->mqtt.max_packet_bytes;
     COUNT(shard, connections_total, 1);
     channel_set_timeout(channel, shard->settings->mqtt.connect_timeout_s);
     if (shard->stopping)

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 
 #define REF_BYTES      4096 /* payloads above it are not copied: the output refers to the message */
-#define IDS_BYTES(n)   ((n) * 5u)
+#define IDS_BYTES(n)   ((n)*5u)
 #define EXTRA_ON_STACK 64
 
 /* ---- Writing a PUBLISH ----------------------------------------------------------------------------------- */
@@ -58,7 +58,8 @@ static void release_message(void *owner)
 }
 
 /* The general form: any properties, any size. False: larger than the client takes. */
-static bool send_publish(struct connection *connection, struct publication *publication, const struct send *send)
+static bool send_publish(struct connection *connection, struct publication *publication,
+                         const struct send *send)
 {
     struct channel *channel = &connection->channel;
     struct mqtt_publish out = {
@@ -86,8 +87,9 @@ static bool send_publish(struct connection *connection, struct publication *publ
     }
     struct mqtt_publish_layout layout;
     size_t payload_len = out.payload.len;
-    bool fits = mqtt_publish_layout(connection->version, &out, extra_len, &layout) &&
-                (connection->max_packet_out == 0 || layout.head_len + payload_len <= connection->max_packet_out);
+    bool fits =
+        mqtt_publish_layout(connection->version, &out, extra_len, &layout) &&
+        (connection->max_packet_out == 0 || layout.head_len + payload_len <= connection->max_packet_out);
     if (fits) {
         bool copy = payload_len <= REF_BYTES;
         uint8_t *head = channel_reserve(channel, layout.head_len + (copy ? payload_len : 0));
@@ -213,11 +215,13 @@ static void log_full(struct session *session, const char *what)
     if (session->warned)
         return;
     session->warned = true;
-    LOG_WARNING("session queue full", LOG_STR("client_id", session_client_id(session)), LOG_TEXT("policy", what),
-                LOG_UINT("messages", session->queue.count), LOG_UINT("bytes", session->queue.bytes));
+    LOG_WARNING("session queue full", LOG_STR("client_id", session_client_id(session)),
+                LOG_TEXT("policy", what), LOG_UINT("messages", session->queue.count),
+                LOG_UINT("bytes", session->queue.bytes));
 }
 
-static bool queue_is_full(const struct session *session, const struct session_settings *limits, uint64_t more_bytes)
+static bool queue_is_full(const struct session *session, const struct session_settings *limits,
+                          uint64_t more_bytes)
 {
     return (limits->max_queued_messages > 0 && session->queue.count >= limits->max_queued_messages) ||
            (limits->max_queued_bytes > 0 && session->queue.count > 0 &&
@@ -253,8 +257,8 @@ static bool make_room(struct shard *shard, struct session *session, uint64_t mor
     return true;
 }
 
-static void enqueue(struct shard *shard, struct session *session, struct publication *publication, uint8_t qos,
-                    bool retain, const struct route_target *target)
+static void enqueue(struct shard *shard, struct session *session, struct publication *publication,
+                    uint8_t qos, bool retain, const struct route_target *target)
 {
     bool away = session->connection == NULL;
     if (away && qos == 0 && !shard->settings->sessions.queue_qos0)
@@ -286,7 +290,8 @@ void session_deliver(struct subscriber *subscriber, const struct route_target *t
     uint8_t qos = target->qos < publication->qos ? target->qos : publication->qos;
     bool retain = target->retain_as_published && publication->retain; /* [MQTT-3.3.1-12, 3.3.1-13] */
     bool now = connection != NULL && session_queue_empty(&session->queue) && session->inflight.unsent == 0 &&
-               (qos == 0 || (window_open(session) && inflight_room(session))) && channel_ready(&connection->channel);
+               (qos == 0 || (window_open(session) && inflight_room(session))) &&
+               channel_ready(&connection->channel);
     struct shard *shard = session->shard;
     if (!now) {
         enqueue(shard, session, publication, qos, retain, target);
@@ -318,7 +323,8 @@ static void send_again(struct session *session, struct inflight_entry *entry)
 {
     struct connection *connection = session->connection;
     if (entry->state == INFLIGHT_RELEASED) {
-        mqtt_ack_write(channel_reserve(&connection->channel, MQTT_ACK_SHORT_BYTES), MQTT_PUBREL, entry->packet_id);
+        mqtt_ack_write(channel_reserve(&connection->channel, MQTT_ACK_SHORT_BYTES), MQTT_PUBREL,
+                       entry->packet_id);
         channel_commit(&connection->channel, MQTT_ACK_SHORT_BYTES);
         return;
     }
@@ -373,4 +379,3 @@ void session_pump(struct shard *shard, struct session *session)
             outgoing_release(&outgoing);
     }
 }
-

@@ -17,7 +17,8 @@ void handle_disconnect(struct connection *connection, const struct mqtt_frame *f
 {
     struct mqtt_disconnect disconnect;
     uint8_t reason = mqtt_decode_disconnect(frame, connection->version, &disconnect);
-    if (reason == MQTT_SUCCESS && connection->version == MQTT_5 && !take_expiry(connection, &disconnect.properties))
+    if (reason == MQTT_SUCCESS && connection->version == MQTT_5 &&
+        !take_expiry(connection, &disconnect.properties))
         reason = MQTT_PROTOCOL_ERROR;
     if (reason != MQTT_SUCCESS) {
         connection_fail(connection, reason, NULL);

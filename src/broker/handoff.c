@@ -307,7 +307,8 @@ void handoff_resume_stalled(struct reactor *reactor, struct mail *mail)
         return;
     struct shard *shard = CONTAINER_OF(mail, struct shard, resume);
     atomic_store(&shard->resume_state, RESUME_IDLE); /* who stalls from here on wants another one */
-    LIST_EACH_SAFE (it, &shard->stalled) {
+    LIST_EACH_SAFE(it, &shard->stalled)
+    {
         struct connection *connection = CONTAINER_OF(it, struct connection_extras, stall)->connection;
         list_remove(it);
         connection->stalled = false;

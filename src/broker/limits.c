@@ -11,7 +11,8 @@ static void refill(struct rate_limit *limit, int64_t now_ms)
     double messages = limit->messages + seconds * limit->rate.messages_per_second;
     double bytes = limit->bytes + seconds * (double)limit->rate.bytes_per_second;
     limit->messages = messages < limit->rate.messages_per_second ? messages : limit->rate.messages_per_second;
-    limit->bytes = bytes < (double)limit->rate.bytes_per_second ? bytes : (double)limit->rate.bytes_per_second;
+    limit->bytes =
+        bytes < (double)limit->rate.bytes_per_second ? bytes : (double)limit->rate.bytes_per_second;
 }
 
 /* Milliseconds until both buckets are above zero. */

@@ -68,7 +68,7 @@ void publication_of_message(struct message *message, struct publication *out)
 void message_encode(const struct message *message, struct buf *out)
 {
     uint32_t props = message->props_len;
-    uint8_t head[STORED_HEAD_BYTES] = {STORED_VERSION,        message->qos,          (uint8_t)props,
+    uint8_t head[STORED_HEAD_BYTES] = {STORED_VERSION,        message->qos,           (uint8_t)props,
                                        (uint8_t)(props >> 8), (uint8_t)(props >> 16), (uint8_t)(props >> 24)};
     buf_append(out, head, sizeof(head));
     buf_append(out, message->data + message->topic_len, (size_t)message->props_len + message->payload_len);
@@ -81,10 +81,12 @@ struct message *message_decode(struct str topic, struct str stored, int64_t expi
         error_set(err, ERR_CORRUPT, "stored message of topic \"%.*s\" is not readable", STR_ARG(topic));
         return NULL;
     }
-    uint32_t props_len = (uint32_t)at[2] | (uint32_t)at[3] << 8 | (uint32_t)at[4] << 16 | (uint32_t)at[5] << 24;
+    uint32_t props_len =
+        (uint32_t)at[2] | (uint32_t)at[3] << 8 | (uint32_t)at[4] << 16 | (uint32_t)at[5] << 24;
     struct mqtt_properties properties;
     if (props_len > stored.len - STORED_HEAD_BYTES || topic.len == 0 || topic.len > UINT16_MAX ||
-        mqtt_properties_decode(at + STORED_HEAD_BYTES, props_len, MQTT_LIST_PUBLISH, &properties) != MQTT_SUCCESS) {
+        mqtt_properties_decode(at + STORED_HEAD_BYTES, props_len, MQTT_LIST_PUBLISH, &properties) !=
+            MQTT_SUCCESS) {
         error_set(err, ERR_CORRUPT, "stored message of topic \"%.*s\" has bad properties", STR_ARG(topic));
         return NULL;
     }

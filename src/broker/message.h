@@ -22,7 +22,8 @@ struct message {
     uint16_t topic_len;
     uint32_t props_len;
     uint32_t payload_len;
-    uint32_t expiry_at;    /* where the four bytes of the message expiry interval are in props; 0: there is none */
+    uint32_t
+        expiry_at; /* where the four bytes of the message expiry interval are in props; 0: there is none */
     int64_t expires_ms;    /* wall clock; 0: never */
     uint64_t publisher_id; /* subscriber id of the publishing session; 0: none */
     uint8_t data[];        /* topic, properties as they are forwarded, payload */
@@ -48,7 +49,8 @@ static inline size_t message_bytes(const struct message *m) /* what it costs in 
 
 struct publication {
     struct str topic;
-    struct str props; /* MQTT 5 properties as they are forwarded: no topic alias, no subscription identifiers */
+    struct str
+        props; /* MQTT 5 properties as they are forwarded: no topic alias, no subscription identifiers */
     struct str payload;
     uint8_t qos;
     bool retain;
@@ -56,9 +58,9 @@ struct publication {
     uint32_t expiry_at;
     int64_t expires_ms;
     uint64_t publisher_id;
-    uint64_t publisher_hash;    /* of the client id: for shared subscriptions */
-    struct message *message;    /* the lasting form, if made; a reference of the publication's own */
-    struct ack_ticket *ticket;  /* the acknowledgement that waits, if any */
+    uint64_t publisher_hash;   /* of the client id: for shared subscriptions */
+    struct message *message;   /* the lasting form, if made; a reference of the publication's own */
+    struct ack_ticket *ticket; /* the acknowledgement that waits, if any */
 };
 
 /* The lasting form, made at the first call. Borrows: take a message_ref() to keep it. */

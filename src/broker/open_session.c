@@ -76,7 +76,8 @@ static void set_keep_alive(struct connection *connection, const struct mqtt_conn
     const struct mqtt_settings *mqtt = &shard_of_channel(&connection->channel)->settings->mqtt;
     connection->keep_alive_s = connect->keep_alive;
     uint16_t longest = mqtt->server_keep_alive;
-    if (connect->version == MQTT_5 && longest != 0 && (connect->keep_alive == 0 || connect->keep_alive > longest))
+    if (connect->version == MQTT_5 && longest != 0 &&
+        (connect->keep_alive == 0 || connect->keep_alive > longest))
         connection->keep_alive_s = longest; /* [MQTT-3.1.2-21] */
     uint32_t timeout_s = ((uint32_t)connection->keep_alive_s * mqtt->keep_alive_percent + 99) / 100;
     channel_set_timeout(&connection->channel, timeout_s);

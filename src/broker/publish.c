@@ -63,7 +63,8 @@ static void start_encoding(struct shard *shard, struct publication *publication,
     memset(shard->encoded, 0, sizeof(shard->encoded));
 }
 
-static void deliver_all(struct shard *shard, struct publication *publication, const struct route *route, bool handed)
+static void deliver_all(struct shard *shard, struct publication *publication, const struct route *route,
+                        bool handed)
 {
     start_encoding(shard, publication, route->target_count);
     for (uint32_t i = 0; i < route->target_count; i++) {
@@ -188,7 +189,8 @@ static void acknowledge(struct connection *connection, const struct mqtt_publish
         connection_ack(connection, MQTT_PUBREC, in->packet_id, reason, text);
 }
 
-static void refuse(struct connection *connection, const struct mqtt_publish *in, uint8_t reason, const char *text)
+static void refuse(struct connection *connection, const struct mqtt_publish *in, uint8_t reason,
+                   const char *text)
 {
     connection_log_refusal(connection, "publish refused", in->topic, text);
     acknowledge(connection, in, reason, text);

@@ -139,8 +139,9 @@ static void put(struct retained *retained, struct node *node, struct message *me
         heap_insert(&retained->expiring, &node->expiry, message->expires_ms);
 }
 
-static bool set_locked(struct retained *retained, struct str topic, struct message *message, uint64_t max_messages,
-                       bool (*first)(void *arg, struct error *err), void *arg, struct error *err)
+static bool set_locked(struct retained *retained, struct str topic, struct message *message,
+                       uint64_t max_messages, bool (*first)(void *arg, struct error *err), void *arg,
+                       struct error *err)
 {
     struct node *node = find(retained, topic, false);
     bool known = node != NULL && node->message != NULL;
@@ -196,7 +197,8 @@ struct search {
 
 static void found(const struct search *search, const struct node *node)
 {
-    if (node->message != NULL && (node->message->expires_ms == 0 || node->message->expires_ms > search->now_ms))
+    if (node->message != NULL &&
+        (node->message->expires_ms == 0 || node->message->expires_ms > search->now_ms))
         search->each(node->message, search->arg);
 }
 

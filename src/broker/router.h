@@ -16,7 +16,13 @@
 
 struct router;
 
-enum share_strategy { SHARE_ROUND_ROBIN, SHARE_RANDOM, SHARE_HASH_CLIENT_ID, SHARE_STICKY, SHARE_LOCAL_FIRST };
+enum share_strategy {
+    SHARE_ROUND_ROBIN,
+    SHARE_RANDOM,
+    SHARE_HASH_CLIENT_ID,
+    SHARE_STICKY,
+    SHARE_LOCAL_FIRST
+};
 
 struct subscribe_options {
     uint8_t qos;
@@ -36,20 +42,22 @@ void router_set_share_strategy(struct router *router, enum share_strategy strate
 bool router_subscribe(struct router *router, struct subscriber *subscriber, const struct topic_filter *filter,
                       const struct subscribe_options *options);
 /* Returns whether there was one. */
-bool router_unsubscribe(struct router *router, struct subscriber *subscriber, const struct topic_filter *filter);
+bool router_unsubscribe(struct router *router, struct subscriber *subscriber,
+                        const struct topic_filter *filter);
 void router_unsubscribe_all(struct router *router, struct subscriber *subscriber);
 
 /* The subscriber's subscriptions in the order of their making. `filter` has the `$share/…/` in front again.
  * False from each stops. Thread: the subscriber's reactor. */
 void router_subscriptions_each(const struct router *router, const struct subscriber *subscriber,
-                               bool (*each)(struct str filter, const struct subscribe_options *options, void *arg),
+                               bool (*each)(struct str filter, const struct subscribe_options *options,
+                                            void *arg),
                                void *arg);
 
 struct router_counts {
     uint64_t subscriptions; /* shared ones included */
     uint64_t shared_subscriptions;
-    uint64_t filters;       /* different ones */
-    uint64_t memory_bytes;  /* of the router's own structures, about */
+    uint64_t filters;      /* different ones */
+    uint64_t memory_bytes; /* of the router's own structures, about */
 };
 void router_counts(const struct router *router, struct router_counts *out); /* thread: any */
 
@@ -58,8 +66,8 @@ void router_counts(const struct router *router, struct router_counts *out); /* t
 struct share_group;
 
 struct route {
-    struct str topic; /* a copy of the route's own */
-    uint64_t hash;    /* hash_bytes of the topic */
+    struct str topic;      /* a copy of the route's own */
+    uint64_t hash;         /* hash_bytes of the topic */
     uint32_t target_count; /* subscribers of this reactor, and those of any reactor */
     uint32_t group_count;  /* shared subscriptions that match: one member each gets the message */
     uint64_t remote;       /* bit i: reactor i (not this one) has subscribers; it resolves them itself */
@@ -74,7 +82,8 @@ struct route {
 
 /* One for each reactor; its calls are on that reactor's thread. Holds at most max_routes and about max_bytes. */
 struct route_cache;
-struct route_cache *route_cache_new(struct router *router, unsigned reactor, size_t max_routes, size_t max_bytes);
+struct route_cache *route_cache_new(struct router *router, unsigned reactor, size_t max_routes,
+                                    size_t max_bytes);
 void route_cache_free(struct route_cache *cache);
 
 /* The route of a topic: from the cache, or resolved. Valid until the next call of route_cache_get on this cache, or
@@ -87,10 +96,11 @@ bool route_is_current(const struct route_cache *cache, const struct route *route
 
 /* A member of a group for one message. */
 struct share_pick {
-    struct subscriber *subscriber; /* may be used only if reactor is the caller's own, and before it turns again */
+    struct subscriber
+        *subscriber; /* may be used only if reactor is the caller's own, and before it turns again */
     uint64_t subscriber_id;
-    uint64_t name_hash;  /* the subscriber's */
-    uint64_t group_id;   /* with group_hash: which group it was, for route_share_repick */
+    uint64_t name_hash; /* the subscriber's */
+    uint64_t group_id;  /* with group_hash: which group it was, for route_share_repick */
     uint64_t group_hash;
     uint16_t reactor;
     uint8_t qos;
@@ -101,8 +111,8 @@ struct share_pick {
 /* Picks by the router's strategy among the members that are online, else among all. `index` counts the route's
  * groups. publisher_hash: of the publisher's client id (hash strategy). exclude_id: a member not to pick (it has
  * refused), 0: none. False if the group has gone or has nobody else. Thread: the cache's reactor. */
-bool route_share_pick(struct route_cache *cache, const struct route *route, uint32_t index, uint64_t publisher_hash,
-                      uint64_t exclude_id, struct share_pick *out);
+bool route_share_pick(struct route_cache *cache, const struct route *route, uint32_t index,
+                      uint64_t publisher_hash, uint64_t exclude_id, struct share_pick *out);
 
 /* Another member of the same group, since the former one has gone; on whatever reactor. False likewise. */
 bool route_share_repick(struct route_cache *cache, const struct share_pick *former, uint64_t publisher_hash,

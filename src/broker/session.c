@@ -154,7 +154,8 @@ static void keep_until(struct shard *shard, struct session *session, int64_t exp
         persist_session(shard, session_client_id(session), session->expiry_s, expires_ms, false, NULL);
 }
 
-struct session *session_restore(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms)
+struct session *session_restore(struct shard *shard, struct str client_id, uint32_t expiry_s,
+                                int64_t expires_ms)
 {
     struct session *session = session_new(shard, client_id, client_hash(client_id));
     session->expiry_s = expiry_s;
@@ -184,9 +185,9 @@ void session_detach(struct shard *shard, struct session *session)
 {
     struct connection *connection = session->connection;
     /* A will that the client might not publish any more is not published for it. */
-    bool no_will = connection->clean_end ||
-                   (session->will != NULL &&
-                    !connection_may_publish(connection, message_topic(session->will->message)));
+    bool no_will =
+        connection->clean_end ||
+        (session->will != NULL && !connection_may_publish(connection, message_topic(session->will->message)));
     session->connection = NULL;
     connection->session = NULL;
     inflight_all_unsent(&session->inflight);

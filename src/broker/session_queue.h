@@ -37,9 +37,10 @@ static inline bool session_queue_empty(const struct session_queue *queue)
     return queue->count == 0;
 }
 
-void session_queue_push(struct session_queue *queue, const struct outgoing *outgoing); /* takes what it holds */
-struct outgoing *session_queue_peek(struct session_queue *queue);                      /* NULL when empty */
-struct outgoing session_queue_pop(struct session_queue *queue);                        /* gives it away; not empty */
+void session_queue_push(struct session_queue *queue,
+                        const struct outgoing *outgoing);         /* takes what it holds */
+struct outgoing *session_queue_peek(struct session_queue *queue); /* NULL when empty */
+struct outgoing session_queue_pop(struct session_queue *queue);   /* gives it away; not empty */
 void session_queue_clear(struct session_queue *queue);
 
 #endif

@@ -10,13 +10,14 @@
 #include "base/mem.h"
 #include "broker/acl.h"
 
-#define FILTERS_ASKED 64 /* of those that stay, for each waiting message: what none of them matches is given up */
+#define FILTERS_ASKED \
+    64 /* of those that stay, for each waiting message: what none of them matches is given up */
 
 struct revocation {
     struct session *session;
     const struct client_acl *acl;
     uint32_t revoked;
-    struct buf text;                   /* the filters that stay, one behind the other */
+    struct buf text; /* the filters that stay, one behind the other */
     size_t lengths[FILTERS_ASKED];
     uint32_t kept;
 };

@@ -18,13 +18,13 @@ enum certificate_user { CERTIFICATE_USER_NONE, CERTIFICATE_USER_CN, CERTIFICATE_
 struct mqtt_settings {
     uint32_t max_packet_bytes;
     uint16_t max_topic_levels;
-    uint16_t max_topic_alias;  /* that clients may use; announced */
+    uint16_t max_topic_alias; /* that clients may use; announced */
     uint8_t max_qos;
     bool retain_available;
     bool wildcard_available;
     bool shared_available;
-    uint16_t receive_maximum;   /* unacknowledged QoS 1 and 2 messages from one client; announced */
-    uint16_t server_keep_alive; /* seconds: the longest that MQTT 5 clients get; 0: any, or none */
+    uint16_t receive_maximum;    /* unacknowledged QoS 1 and 2 messages from one client; announced */
+    uint16_t server_keep_alive;  /* seconds: the longest that MQTT 5 clients get; 0: any, or none */
     uint32_t keep_alive_percent; /* of the keep-alive interval until a silent client is dropped: 150 */
     uint32_t connect_timeout_s;
     uint32_t max_subscriptions; /* of one session; 0: no limit */
@@ -73,11 +73,11 @@ struct settings {
     bool acl_default_allow;
     bool acl_denied_disconnects;
     uint8_t acl_denied_reason; /* of a subscription: MQTT_NOT_AUTHORIZED or MQTT_UNSPECIFIED_ERROR */
-    struct acl_rule *acl; /* the rules of the configuration, in order */
+    struct acl_rule *acl;      /* the rules of the configuration, in order */
     size_t acl_count;
     size_t acl_cap;
     enum share_strategy share_strategy;
-    int64_t sys_interval_ms; /* 0: no $SYS topics */
+    int64_t sys_interval_ms;        /* 0: no $SYS topics */
     uint64_t retained_max_messages; /* 0: no limit */
     uint32_t retained_max_payload_bytes;
 };

@@ -7,10 +7,10 @@
 #include "broker/access.h"
 #include "broker/watcher.h"
 
-#define ROUTES_MAX        65536
-#define ROUTE_BYTES_MAX   ((size_t)64 << 20)
-#define HOUSEKEEPING_MS   1000
-#define SWEEP_LIMIT       10000 /* retained messages removed a second */
+#define ROUTES_MAX      65536
+#define ROUTE_BYTES_MAX ((size_t)64 << 20)
+#define HOUSEKEEPING_MS 1000
+#define SWEEP_LIMIT     10000 /* retained messages removed a second */
 
 void shard_init(struct shard *shard, struct broker *broker, unsigned index)
 {
@@ -99,12 +99,14 @@ void shard_stop(struct reactor *reactor)
 
 /* ---- By mail --------------------------------------------------------------------------------------------- */
 
-static bool same_rules(const struct shard *shard, const struct settings *settings, const struct access *access)
+static bool same_rules(const struct shard *shard, const struct settings *settings,
+                       const struct access *access)
 {
     const struct settings *old = shard->settings;
     return old->acl_default_allow == settings->acl_default_allow &&
            acl_rules_equal(old->acl, old->acl_count, settings->acl, settings->acl_count) &&
-           acl_rules_equal(shard->access->rules, shard->access->rule_count, access->rules, access->rule_count);
+           acl_rules_equal(shard->access->rules, shard->access->rule_count, access->rules,
+                           access->rule_count);
 }
 
 void shard_set_access(struct shard *shard, struct settings *settings, struct access *access)
@@ -118,7 +120,8 @@ void shard_set_access(struct shard *shard, struct settings *settings, struct acc
     if (shard->index == 0)
         router_set_share_strategy(shard->broker->router, settings->share_strategy);
     int64_t now_ms = reactor_wall_ms(shard->reactor);
-    LIST_EACH (it, &shard->connections) {
+    LIST_EACH(it, &shard->connections)
+    {
         struct connection *connection = CONTAINER_OF(it, struct connection, all);
         if (connection->state != CONNECTION_OPEN)
             continue;
@@ -139,8 +142,8 @@ static void shut_down(struct reactor *reactor, struct mail *mail)
         return;
     struct shard *shard = reactor_user(reactor);
     shard->stopping = true;
-    LIST_EACH (it, &shard->connections)
-        connection_fail(CONTAINER_OF(it, struct connection, all), MQTT_SERVER_SHUTTING_DOWN, NULL);
+    LIST_EACH(it, &shard->connections)
+    connection_fail(CONTAINER_OF(it, struct connection, all), MQTT_SERVER_SHUTTING_DOWN, NULL);
 }
 
 void shard_post_shutdown(struct shard *shard, struct mail *mail)

@@ -19,7 +19,8 @@ struct client_seed {
     struct subscription_seed *subscriptions;
 };
 
-void shard_init(struct shard *shard, struct broker *broker, unsigned index); /* main thread, before the reactors */
+void shard_init(struct shard *shard, struct broker *broker,
+                unsigned index);              /* main thread, before the reactors */
 void shard_start(struct reactor *reactor);    /* on_start: builds the sessions from the seeds */
 void shard_turn_end(struct reactor *reactor); /* on_turn_end */
 void shard_stop(struct reactor *reactor);     /* on_stop: frees everything of the reactor's */

@@ -45,10 +45,10 @@ struct subscription; /* one filter of one subscriber: router_internal */
 
 struct subscriber {
     const struct subscriber_ops *ops;
-    uint64_t id;               /* unique in this process, never reused */
-    uint64_t name_hash;        /* of the client id */
-    uint16_t reactor;          /* the index of the reactor that owns it, for life */
-    atomic_bool online;        /* shared subscriptions prefer who is; written by the owner, relaxed */
+    uint64_t id;        /* unique in this process, never reused */
+    uint64_t name_hash; /* of the client id */
+    uint16_t reactor;   /* the index of the reactor that owns it, for life */
+    atomic_bool online; /* shared subscriptions prefer who is; written by the owner, relaxed */
     uint32_t subscription_count;
     struct filter_entry **filters; /* what it subscribes: router's */
     uint32_t filters_cap;

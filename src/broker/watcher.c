@@ -104,7 +104,8 @@ static void look(struct worker_job *job)
     pthread_mutex_lock(&watcher->lock);
     bool ok = catalog_revision(broker->catalog, &revision, &err);
     if (ok && (keys_changed || revision != watcher->revision)) {
-        struct access *access = access_load(broker->catalog, watcher->settings, buf_str(&watcher->jwks), &err);
+        struct access *access =
+            access_load(broker->catalog, watcher->settings, buf_str(&watcher->jwks), &err);
         ok = access != NULL;
         if (ok) {
             watcher->revision = revision;

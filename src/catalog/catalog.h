@@ -50,20 +50,22 @@ struct catalog_user {
 void catalog_user_free(struct catalog_user *user); /* the strings, not the struct; zeroes it */
 
 /* Creates (`create`: ERR_EXISTS if there is one) or replaces. Borrows. Thread: any, as all in this part. */
-bool catalog_user_put(struct catalog *catalog, const struct catalog_user *user, bool create, struct error *err);
+bool catalog_user_put(struct catalog *catalog, const struct catalog_user *user, bool create,
+                      struct error *err);
 /* Fills *out: the caller frees it. Errors: ERR_NOT_FOUND. */
-bool catalog_user_get(struct catalog *catalog, struct str username, struct catalog_user *out, struct error *err);
+bool catalog_user_get(struct catalog *catalog, struct str username, struct catalog_user *out,
+                      struct error *err);
 bool catalog_user_delete(struct catalog *catalog, struct str username, struct error *err); /* as _get */
 /* In the order of their names, as of one moment. `each` borrows; it returns false to stop; it may call anything
  * of the catalog but catalog_close. So do all the functions of this kind below. */
-bool catalog_user_each(struct catalog *catalog, bool (*each)(const struct catalog_user *user, void *arg), void *arg,
-                       struct error *err);
+bool catalog_user_each(struct catalog *catalog, bool (*each)(const struct catalog_user *user, void *arg),
+                       void *arg, struct error *err);
 bool catalog_user_count(struct catalog *catalog, uint64_t *count, struct error *err);
 
 /* ---- Authorization rules: an ordered list --------------------------------------------------------------- */
 
 struct catalog_rule {
-    uint64_t id;     /* given by the catalog */
+    uint64_t id;      /* given by the catalog */
     int64_t position; /* lower first; ties by id */
     bool allow;
     bool publish;
@@ -78,8 +80,8 @@ void catalog_rule_free(struct catalog_rule *rule);
 /* Adds (id 0: the new id is set) or replaces. Errors: ERR_NOT_FOUND (no rule of this id), ERR_INVALID. */
 bool catalog_rule_put(struct catalog *catalog, struct catalog_rule *rule, struct error *err);
 bool catalog_rule_delete(struct catalog *catalog, uint64_t id, struct error *err);
-bool catalog_rule_each(struct catalog *catalog, bool (*each)(const struct catalog_rule *rule, void *arg), void *arg,
-                       struct error *err);
+bool catalog_rule_each(struct catalog *catalog, bool (*each)(const struct catalog_rule *rule, void *arg),
+                       void *arg, struct error *err);
 
 /* ---- Bans ------------------------------------------------------------------------------------------------ */
 
@@ -87,16 +89,17 @@ enum catalog_ban_kind { CATALOG_BAN_CLIENT_ID, CATALOG_BAN_USERNAME, CATALOG_BAN
 
 struct catalog_ban {
     enum catalog_ban_kind kind;
-    char *who;        /* client id, user name, or address with optional /prefix */
+    char *who; /* client id, user name, or address with optional /prefix */
     char *reason;
     int64_t until_ms; /* wall clock; 0: for ever */
 };
 
 void catalog_ban_free(struct catalog_ban *ban);
 bool catalog_ban_put(struct catalog *catalog, const struct catalog_ban *ban, struct error *err);
-bool catalog_ban_delete(struct catalog *catalog, enum catalog_ban_kind kind, struct str who, struct error *err);
-bool catalog_ban_each(struct catalog *catalog, bool (*each)(const struct catalog_ban *ban, void *arg), void *arg,
-                      struct error *err);
+bool catalog_ban_delete(struct catalog *catalog, enum catalog_ban_kind kind, struct str who,
+                        struct error *err);
+bool catalog_ban_each(struct catalog *catalog, bool (*each)(const struct catalog_ban *ban, void *arg),
+                      void *arg, struct error *err);
 
 /* Grows with every change to users, rules or bans by any process: cheap to ask, for caches. */
 bool catalog_revision(struct catalog *catalog, uint64_t *revision, struct error *err);
@@ -104,11 +107,11 @@ bool catalog_revision(struct catalog *catalog, uint64_t *revision, struct error 
 /* ---- Queued writes --------------------------------------------------------------------------------------- */
 
 enum catalog_write_kind {
-    CATALOG_RETAINED_PUT,        /* key: topic; value: the message's encoding, opaque here; expires_ms */
-    CATALOG_RETAINED_DELETE,     /* key: topic */
-    CATALOG_SESSION_PUT,         /* key: client id; value: opaque; expires_ms */
-    CATALOG_SESSION_DELETE,      /* key: client id; its subscriptions go too */
-    CATALOG_SUBSCRIPTION_PUT,    /* key: client id; filter; options; subscription_id; the session need not exist */
+    CATALOG_RETAINED_PUT,    /* key: topic; value: the message's encoding, opaque here; expires_ms */
+    CATALOG_RETAINED_DELETE, /* key: topic */
+    CATALOG_SESSION_PUT,     /* key: client id; value: opaque; expires_ms */
+    CATALOG_SESSION_DELETE,  /* key: client id; its subscriptions go too */
+    CATALOG_SUBSCRIPTION_PUT, /* key: client id; filter; options; subscription_id; the session need not exist */
     CATALOG_SUBSCRIPTION_DELETE, /* key: client id; filter */
     CATALOG_BARRIER              /* nothing: done once everything before it is on disk */
 };
@@ -137,8 +140,8 @@ bool catalog_submit(struct catalog *catalog, struct catalog_write *write, struct
  * sessions before subscriptions. Borrows in `each`; false stops.
  * A million subscriptions take about a second. */
 bool catalog_retained_each(struct catalog *catalog, int64_t now_ms,
-                           bool (*each)(struct str topic, struct str value, int64_t expires_ms, void *arg), void *arg,
-                           struct error *err);
+                           bool (*each)(struct str topic, struct str value, int64_t expires_ms, void *arg),
+                           void *arg, struct error *err);
 bool catalog_session_each(struct catalog *catalog, int64_t now_ms,
                           bool (*each)(struct str client_id, struct str value, int64_t expires_ms, void *arg),
                           void *arg, struct error *err);

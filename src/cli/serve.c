@@ -48,7 +48,8 @@ struct serve {
 static void print_help(void)
 {
     puts("usage: varve serve [-c FILE] [--data DIR] [--set key=value]...\n\n"
-         "Runs the broker in the foreground. SIGTERM stops it cleanly; SIGHUP reloads certificates, authorization,\n"
+         "Runs the broker in the foreground. SIGTERM stops it cleanly; SIGHUP reloads certificates, "
+         "authorization,\n"
          "limits and the log level.\n\n"
          "  -c, --config FILE     configuration (YAML); every key has a default\n"
          "      --data DIR        data directory (default ./data); DIR/run.json tells pid and addresses\n"
@@ -221,7 +222,8 @@ static void reload_listeners(const struct serve *serve, const struct serve_confi
         struct listener *listener = find_listener(serve, wanted->name);
         struct error err;
         if (listener == NULL) {
-            LOG_WARNING("listener not opened by a reload: restart for it", LOG_TEXT("listener", wanted->name));
+            LOG_WARNING("listener not opened by a reload: restart for it",
+                        LOG_TEXT("listener", wanted->name));
             continue;
         }
         listener_set_limits(listener, wanted->options.net.max_connections,

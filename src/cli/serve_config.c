@@ -37,7 +37,8 @@ static uint32_t read_expiry(struct config *config, const struct config_node *at,
 {
     if (strcmp(config_text(config, at, key, fallback, doc), "never") == 0)
         return EXPIRY_NEVER;
-    int64_t seconds = config_duration_ms(config, at, key, strcmp(fallback, "never") == 0 ? "0s" : fallback, doc) / 1000;
+    int64_t seconds =
+        config_duration_ms(config, at, key, strcmp(fallback, "never") == 0 ? "0s" : fallback, doc) / 1000;
     if (seconds < 0 || seconds > SECONDS_MAX) {
         config_complain(config, at, key, "is at most %lld seconds, or never", (long long)SECONDS_MAX);
         return 0;
@@ -68,12 +69,14 @@ static void read_mqtt(struct config *config, struct mqtt_settings *out)
     out->retain_available = config_bool(config, at, "retain", true, "whether retained messages are offered");
     out->wildcard_available =
         config_bool(config, at, "wildcards", true, "whether wildcard subscriptions are offered");
-    out->shared_available = config_bool(config, at, "shared", true, "whether shared subscriptions are offered");
+    out->shared_available =
+        config_bool(config, at, "shared", true, "whether shared subscriptions are offered");
     out->receive_maximum =
         (uint16_t)config_int(config, at, "receive_maximum", 1000, 1, 65535,
                              "QoS 1 and 2 messages a client may have unacknowledged towards the broker");
-    out->server_keep_alive = (uint16_t)read_seconds(config, at, "server_keep_alive", "0s", 0, UINT16_MAX,
-                                                    "longest keep alive of MQTT 5 clients; who asks for longer or none gets this; 0: no bound");
+    out->server_keep_alive = (uint16_t)read_seconds(
+        config, at, "server_keep_alive", "0s", 0, UINT16_MAX,
+        "longest keep alive of MQTT 5 clients; who asks for longer or none gets this; 0: no bound");
     out->keep_alive_percent = (uint32_t)config_int(config, at, "keep_alive_percent", 150, 100, 1000,
                                                    "of the keep alive, until a silent client is dropped");
     out->connect_timeout_s = read_seconds(config, at, "connect_timeout", "10s", 1, CONNECT_TIMEOUT_MAX_S,
@@ -88,17 +91,18 @@ static void read_sessions(struct config *config, struct session_settings *out)
 {
     static const char *const policies[] = {"drop_oldest", "drop_new", "disconnect", NULL};
     const struct config_node *at = config_section(config, config_root(config), "sessions");
-    out->max_expiry_s = read_expiry(config, at, "max_expiry", "never", "longest session expiry a client gets");
-    out->v3_expiry_s =
-        read_expiry(config, at, "v3_expiry", "7d", "expiry of MQTT 3.1 and 3.1.1 sessions without clean session");
+    out->max_expiry_s =
+        read_expiry(config, at, "max_expiry", "never", "longest session expiry a client gets");
+    out->v3_expiry_s = read_expiry(config, at, "v3_expiry", "7d",
+                                   "expiry of MQTT 3.1 and 3.1.1 sessions without clean session");
     out->max_inflight = (uint16_t)config_int(config, at, "max_inflight", 1000, 1, 65000,
                                              "QoS 1 and 2 messages on their way to one client");
     out->max_queued_messages = (uint32_t)config_int(config, at, "max_queued_messages", 100000, 0, UINT32_MAX,
                                                     "messages that wait for one client; 0: no limit");
     out->max_queued_bytes =
         config_bytes(config, at, "max_queued_bytes", "64MiB", "bytes that wait for one client; 0: no limit");
-    out->when_full = (enum queue_full_policy)config_choice(config, at, "when_full", policies, QUEUE_DROP_OLDEST,
-                                                           "what goes when a queue is full");
+    out->when_full = (enum queue_full_policy)config_choice(
+        config, at, "when_full", policies, QUEUE_DROP_OLDEST, "what goes when a queue is full");
     out->queue_qos0 =
         config_bool(config, at, "queue_qos0", false, "keep QoS 0 messages for clients that are away");
 }
@@ -113,19 +117,20 @@ static void read_rate(struct config *config, const struct config_node *at, struc
 
 static void read_others(struct config *config, struct settings *out)
 {
-    static const char *const strategies[] = {"round_robin", "random", "hash_clientid", "sticky", "local_first", NULL};
+    static const char *const strategies[] = {"round_robin", "random",      "hash_clientid",
+                                             "sticky",      "local_first", NULL};
     const struct config_node *root = config_root(config);
     const struct config_node *shared = config_section(config, root, "shared_subscriptions");
-    out->share_strategy = (enum share_strategy)config_choice(config, shared, "strategy", strategies,
-                                                             SHARE_ROUND_ROBIN, "who of a group gets a message");
+    out->share_strategy = (enum share_strategy)config_choice(
+        config, shared, "strategy", strategies, SHARE_ROUND_ROBIN, "who of a group gets a message");
     const struct config_node *retained = config_section(config, root, "retained");
     out->retained_max_messages = (uint64_t)config_int(config, retained, "max_messages", 0, 0, INT64_MAX,
                                                       "retained messages kept; 0: no limit");
     uint64_t bytes = config_bytes(config, retained, "max_payload_bytes", "1MiB", "largest retained payload");
     out->retained_max_payload_bytes = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
     read_rate(config, config_section(config, root, "client_limits"), &out->client_rate);
-    out->sys_interval_ms = config_duration_ms(config, config_section(config, root, "sys_topics"), "interval", "10s",
-                                              "between two rounds of $SYS topics; 0: none");
+    out->sys_interval_ms = config_duration_ms(config, config_section(config, root, "sys_topics"), "interval",
+                                              "10s", "between two rounds of $SYS topics; 0: none");
 }
 
 /* ---- authentication and authorization -------------------------------------------------------------------- */
@@ -150,8 +155,8 @@ static void read_jwt(struct config *config, const struct config_node *auth, stru
     static const char *const sources[] = {"password", "username", NULL};
     const struct config_node *at = config_section(config, auth, "jwt");
     out->jwt_secret = owned(config_secret(config, at, "secret", "HS256 secret, 32 bytes or more"));
-    out->jwt_public_key_file =
-        owned(config_text(config, at, "public_key", NULL, "PEM file with an RSA (RS256) or P-256 (ES256) key"));
+    out->jwt_public_key_file = owned(
+        config_text(config, at, "public_key", NULL, "PEM file with an RSA (RS256) or P-256 (ES256) key"));
     out->jwks_file = owned(config_text(config, at, "jwks_file", NULL, "file with a JSON Web Key set"));
     out->jwks_url = owned(config_text(config, at, "jwks_url", NULL, "URL of a JSON Web Key set"));
     out->jwks_refresh_ms =
@@ -160,7 +165,8 @@ static void read_jwt(struct config *config, const struct config_node *auth, stru
         owned(config_text(config, at, "jwks_ca", NULL, "authorities for the URL; default: the system's"));
     out->jwt.issuer = owned(config_text(config, at, "issuer", NULL, "required `iss`"));
     out->jwt.audience = owned(config_text(config, at, "audience", NULL, "required `aud`"));
-    out->jwt.username_claim = owned(config_text(config, at, "username_claim", "sub", "claim that names the user"));
+    out->jwt.username_claim =
+        owned(config_text(config, at, "username_claim", "sub", "claim that names the user"));
     out->jwt_source = (enum jwt_source)config_choice(config, at, "from", sources, JWT_FROM_PASSWORD,
                                                      "where clients put the token");
     out->jwt.leeway_s =
@@ -173,16 +179,16 @@ static void read_auth(struct config *config, struct auth_settings *out)
     static const char *const users[] = {"none", "cn", "san", NULL};
     const struct config_node *root = config_root(config);
     const struct config_node *at = config_section(config, root, "authentication");
-    out->allow_anonymous =
-        read_tristate(config, root, "allow_anonymous", -1,
-                      "clients without credentials; unset: on loopback, while no authentication is configured");
+    out->allow_anonymous = read_tristate(
+        config, root, "allow_anonymous", -1,
+        "clients without credentials; unset: on loopback, while no authentication is configured");
     out->password = config_bool(config, config_section(config, at, "password"), "enabled", true,
                                 "user name and password, users of the catalog");
     out->scram = config_bool(config, config_section(config, at, "scram"), "enabled", true,
                              "MQTT 5 enhanced authentication SCRAM-SHA-256");
-    out->certificate_user =
-        (enum certificate_user)config_choice(config, config_section(config, at, "client_certificate"), "username",
-                                             users, CERTIFICATE_USER_NONE, "name in the certificate that is the user");
+    out->certificate_user = (enum certificate_user)config_choice(
+        config, config_section(config, at, "client_certificate"), "username", users, CERTIFICATE_USER_NONE,
+        "name in the certificate that is the user");
     read_jwt(config, at, out);
 }
 
@@ -195,7 +201,8 @@ static void read_rule_topics(struct config *config, const struct config_node *at
     rule->topics = mem_zalloc(rule->topic_count * sizeof(*rule->topics));
     for (size_t i = 0; i < rule->topic_count; i++) {
         const struct config_node *item = config_entry(config, topics, i, NULL);
-        const char *text = config_text(config, item, "", "", "topic filter; ${clientid}, ${username}, \"eq …\"");
+        const char *text =
+            config_text(config, item, "", "", "topic filter; ${clientid}, ${username}, \"eq …\"");
         struct topic_filter filter;
         struct str bare = str_starts(str_of(text), STR("eq ")) ? str_of(text + 3) : str_of(text);
         if (!topic_filter_parse(bare, &filter) || filter.shared)
@@ -233,8 +240,8 @@ static void read_authorization(struct config *config, struct settings *out)
     const struct config_node *at = config_section(config, config_root(config), "authorization");
     out->acl_default_allow =
         config_choice(config, at, "default", defaults, 0, "what no rule says anything about") == 0;
-    out->acl_denied_disconnects =
-        config_choice(config, at, "on_denied", denied, 0, "what happens to who publishes where it may not") == 1;
+    out->acl_denied_disconnects = config_choice(config, at, "on_denied", denied, 0,
+                                                "what happens to who publishes where it may not") == 1;
     static const char *const reasons[] = {"not_authorized", "unspecified", NULL};
     out->acl_denied_reason = config_choice(config, at, "denied_reason", reasons, 0,
                                            "what SUBACK says of a denied subscription (0x87 or 0x80)") == 0
@@ -251,7 +258,8 @@ static void read_authorization(struct config *config, struct settings *out)
 static void read_tls(struct config *config, const struct config_node *at, struct serve_listener *out)
 {
     struct tls_options *tls = &out->tls;
-    tls->cert_file = config_text(config, at, "cert", NULL, "PEM certificate with its chain; switches the listener on");
+    tls->cert_file =
+        config_text(config, at, "cert", NULL, "PEM certificate with its chain; switches the listener on");
     tls->key_file = config_text(config, at, "key", NULL, "PEM private key");
     tls->ca_file = config_text(config, at, "ca", NULL, "authorities of client certificates");
     tls->crl_file = config_text(config, at, "crl", NULL, "PEM revocation lists");
@@ -300,10 +308,12 @@ static void read_listener(struct reader *reader, const struct listener_kind *kin
     struct serve_listener *listener = &out->listeners[out->listener_count];
     *listener = (struct serve_listener){0};
     struct broker_listener_options *options = &listener->options;
-    if (snprintf(listener->name, sizeof(listener->name), "%s.%s", kind->name, name) >= (int)sizeof(listener->name))
+    if (snprintf(listener->name, sizeof(listener->name), "%s.%s", kind->name, name) >=
+        (int)sizeof(listener->name))
         config_complain(config, at, "", "the listener's name is too long");
     bool enabled = config_bool(config, at, "enabled", true, "whether it listens");
-    options->net.bind = config_text(config, at, "bind", kind->bind, "address and port; port 0 picks a free one");
+    options->net.bind =
+        config_text(config, at, "bind", kind->bind, "address and port; port 0 picks a free one");
     options->net.max_connections = (unsigned)config_int(config, at, "max_connections", 0, 0, 10000000,
                                                         "connections at once; 0: no limit");
     options->net.connections_per_second =
@@ -316,7 +326,8 @@ static void read_listener(struct reader *reader, const struct listener_kind *kin
         options->net.websocket_path = config_text(config, at, "path", "/mqtt", "path of the WebSocket");
     options->allow_anonymous = read_tristate(config, at, "allow_anonymous", LISTENER_ANONYMOUS_AS_BROKER,
                                              "as the broker's, for this listener");
-    options->max_packet_bytes = read_packet_bytes(config, at, "0", "as the broker's, for this listener; 0: the same");
+    options->max_packet_bytes =
+        read_packet_bytes(config, at, "0", "as the broker's, for this listener; 0: the same");
     read_rate(config, at, &options->rate);
     if (kind->tls)
         read_tls(config, config_section(config, at, "tls"), listener);
@@ -341,8 +352,8 @@ static void read_listeners(struct reader *reader)
                 read_listener(reader, &kinds[k], name, at);
         }
     }
-    reader->out->http_bind = config_text(config, config_section(config, all, "http"), "bind", "127.0.0.1:18083",
-                                         "address and port of the HTTP API");
+    reader->out->http_bind = config_text(config, config_section(config, all, "http"), "bind",
+                                         "127.0.0.1:18083", "address and port of the HTTP API");
 }
 
 /* Pointers into the array and into itself, once nothing moves any more. */
@@ -365,7 +376,8 @@ static void read_all(struct reader *reader)
     struct config *config = reader->config;
     struct serve_config *out = reader->out;
     const struct config_node *root = config_root(config);
-    out->reactors = (unsigned)config_int(config, root, "reactors", 0, 0, 64, "threads that serve clients; 0: one a core");
+    out->reactors =
+        (unsigned)config_int(config, root, "reactors", 0, 0, 64, "threads that serve clients; 0: one a core");
     const struct config_node *log = config_section(config, root, "log");
     out->log_level =
         (enum log_level)config_choice(config, log, "level", levels, LOG_LEVEL_INFO, "what is worth a line");

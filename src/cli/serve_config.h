@@ -7,7 +7,7 @@
 #include "config/config.h"
 
 struct serve_listener {
-    char name[64]; /* "tcp.default" */
+    char name[64];                          /* "tcp.default" */
     struct broker_listener_options options; /* its texts live as long as the configuration */
     struct tls_options tls;
     struct tls_sni *sni; /* owned */

@@ -27,8 +27,8 @@ struct config_node;
  * Returns owned; strings that the getters return live as long as it. Limits: 1 MiB a file, depth 32, 100,000
  * values; no YAML anchors, aliases or tags, no key twice.
  * Errors: ERR_NOT_FOUND, ERR_INVALID with file:line. */
-struct config *config_load(const char *path, const char *const *sets, size_t set_count, char *const *environment,
-                           struct error *err);
+struct config *config_load(const char *path, const char *const *sets, size_t set_count,
+                           char *const *environment, struct error *err);
 /* The same from text, under the name `name` in messages: for tests and fuzzing. */
 struct config *config_parse(struct str text, const char *name, struct error *err);
 void config_free(struct config *config); /* takes; NULL is fine */
@@ -38,14 +38,15 @@ void config_free(struct config *config); /* takes; NULL is fine */
 bool config_finish(struct config *config, struct error *err);
 
 /* A reader reports a value that only it can judge. The first complaint counts. */
-void config_complain(struct config *config, const struct config_node *at, const char *key, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+void config_complain(struct config *config, const struct config_node *at, const char *key, const char *format,
+                     ...) __attribute__((format(printf, 4, 5)));
 
 const struct config_node *config_root(const struct config *config);
 
 /* The mapping under key; a missing one gives an empty section that answers every question with its default.
  * Never NULL. */
-const struct config_node *config_section(struct config *config, const struct config_node *at, const char *key);
+const struct config_node *config_section(struct config *config, const struct config_node *at,
+                                         const char *key);
 bool config_present(const struct config_node *section); /* whether it is written anywhere, even if empty */
 
 /* The entries of a mapping in their order (name is the key), or the items of a list (name is NULL). A scalar item
@@ -56,22 +57,23 @@ const struct config_node *config_entry(struct config *config, const struct confi
                                        const char **name);
 
 /* Values. `doc` says in a few words what the key is for: it is what docs and `--help` show. */
-const char *config_text(struct config *config, const struct config_node *at, const char *key, const char *fallback,
-                        const char *doc);
+const char *config_text(struct config *config, const struct config_node *at, const char *key,
+                        const char *fallback, const char *doc);
 /* As config_text, or NULL; `file:///path` gives the file's first line, `env:NAME` the variable. Not shown in
  * messages, and wiped by config_free(). */
-const char *config_secret(struct config *config, const struct config_node *at, const char *key, const char *doc);
+const char *config_secret(struct config *config, const struct config_node *at, const char *key,
+                          const char *doc);
 int64_t config_int(struct config *config, const struct config_node *at, const char *key, int64_t fallback,
                    int64_t min, int64_t max, const char *doc);
 bool config_bool(struct config *config, const struct config_node *at, const char *key, bool fallback,
                  const char *doc);
 int64_t config_duration_ms(struct config *config, const struct config_node *at, const char *key,
                            const char *fallback, const char *doc); /* "10s", "5m", … */
-uint64_t config_bytes(struct config *config, const struct config_node *at, const char *key, const char *fallback,
-                      const char *doc); /* "64KB", "1MiB", … */
+uint64_t config_bytes(struct config *config, const struct config_node *at, const char *key,
+                      const char *fallback, const char *doc); /* "64KB", "1MiB", … */
 /* The index of the value in `choices` (NULL-terminated); fallback is an index. */
-int config_choice(struct config *config, const struct config_node *at, const char *key, const char *const *choices,
-                  int fallback, const char *doc);
+int config_choice(struct config *config, const struct config_node *at, const char *key,
+                  const char *const *choices, int fallback, const char *doc);
 
 /* Every key that was asked for, with default and doc, as a Markdown table: for docs/configuration.md. */
 void config_describe(const struct config *config, struct buf *out);
