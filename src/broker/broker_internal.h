@@ -101,6 +101,9 @@ struct shard {
     struct handoff
         *outbox[REACTORS_MAX]; /* messages for other reactors, handed over at the end of the turn */
     struct list stalled;       /* connections that wait for other reactors to catch up: connection.stall */
+    struct list searching;   /* connections whose retained messages take more than a turn: connection.search */
+    struct timer search;
+    int64_t search_ns;       /* spent on such searches in this turn */
     struct timer housekeeping;
     struct random random;
     uint64_t next_id; /* of subscribers: index + n * reactors */
@@ -216,6 +219,7 @@ struct connection_extras {
     struct token_expiry *expiry;     /* of the token that let it in */
     struct token_rules *token_rules; /* what the token allows: connect.c */
     struct list stall;               /* shard.stalled */
+    struct list search;              /* shard.searching */
 };
 
 struct connection {
@@ -243,6 +247,7 @@ struct connection {
     bool ends_session : 1; /* asked for a session that ends with the connection */
     bool stalled : 1;
     bool rate_paused : 1;
+    bool searching : 1;      /* gets its retained messages, turn by turn: handle_subscribe.c */
     bool disk_wait : 1;      /* CONNECT waits until the old session is gone from the disk */
     bool output_full : 1;    /* does not read what it is sent: not read from either */
     bool refusal_logged : 1; /* the first is worth a line, the others are not */
@@ -345,7 +350,9 @@ struct held *held_append(struct connection *connection, uint8_t type, uint16_t p
                          struct ack_ticket *ticket);
 void held_flush(struct connection *connection); /* sends what is ready at the front */
 void held_drop_all(struct connection *connection);
-void held_subscribe_send(struct connection *connection, struct held *held); /* handle_subscribe.c */
+/* handle_subscribe.c. False: it goes on in a later turn, and calls held_flush() then. */
+bool held_subscribe_send(struct connection *connection, struct held *held);
+void search_resume(struct reactor *reactor, struct timer *timer); /* shard.search */
 void held_subscribe_free(struct held_subscribe *subscribe);
 
 /* ---- Publishing ------------------------------------------------------------------------------------------ */

@@ -183,15 +183,15 @@ void held_flush(struct connection *connection)
     struct connection_extras *extras = connection->extras;
     while (extras->held_first != NULL && extras->held_first->ticket == NULL) {
         struct held *held = extras->held_first;
+        if (held->subscribe != NULL && !held_subscribe_send(connection, held))
+            return;
         extras->held_first = held->next;
         if (extras->held_first == NULL)
             extras->held_last = NULL;
         extras->held_ends -= held->ends;
         if (held->type == MQTT_CONNACK)
             connect_go_on(connection, held->reason);
-        else if (held->subscribe != NULL)
-            held_subscribe_send(connection, held);
-        else if (held->reason < 0x80 || connection->version == MQTT_5)
+        else if (held->subscribe == NULL && (held->reason < 0x80 || connection->version == MQTT_5))
             write_ack(connection, held->type, held->packet_id, held->reason, NULL);
         if (held->type == MQTT_PUBREC && held->reason >= 0x80 && connection->version == MQTT_5)
             packet_id_set_remove(&connection->session->received, held->packet_id); /* the exchange is over */
@@ -208,8 +208,11 @@ void held_drop_all(struct connection *connection)
         extras->held_first = held->next;
         held_free(held);
     }
-    if (extras != NULL)
-        extras->held_last = NULL;
+    if (extras == NULL)
+        return;
+    extras->held_last = NULL;
+    list_remove(&extras->search);
+    connection->searching = false;
 }
 
 /* ---- Packets --------------------------------------------------------------------------------------------- */
@@ -251,7 +254,7 @@ static void handle_packet(struct connection *connection, const struct mqtt_frame
 static bool held_back(const struct connection *connection)
 {
     return connection->stalled || connection->disk_wait || connection->rate_paused ||
-           connection->output_full || channel_is_closing(&connection->channel);
+           connection->searching || connection->output_full || channel_is_closing(&connection->channel);
 }
 
 /* A client that sends and does not read would make its acknowledgements pile up here. */
@@ -344,7 +347,7 @@ static void on_timeout(struct channel *channel)
     struct connection *connection = (struct connection *)channel;
     if (connection->state == CONNECTION_OPEN) {
         /* What it says while it is not read is no silence of its own. */
-        if (!connection->stalled && !connection->rate_paused)
+        if (!connection->stalled && !connection->rate_paused && !connection->searching)
             connection_fail(connection, MQTT_KEEP_ALIVE_TIMEOUT, "keep alive timeout");
         return;
     }

@@ -1,12 +1,19 @@
 /* SUBSCRIBE and UNSUBSCRIBE (MQTT 5, 3.8 to 3.11).
  *
  * Each filter is judged by itself and answered in SUBACK. A granted one is in force at once. Where the session is
- * kept for a restart, SUBACK waits until the subscription is on disk. Retained messages follow SUBACK. */
+ * kept for a restart, SUBACK waits until the subscription is on disk. Retained messages follow SUBACK.
+ *
+ * A search for retained messages costs as much as the store is large, and one SUBSCRIBE may ask for thousands. So the
+ * searches of a shard get SEARCH_NS_PER_TURN of each turn, and who needs more stands in line, unread. */
 #include "broker/broker_internal.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/acl.h"
+
+#define SEARCH_NS_PER_TURN 2000000
+#define SEARCH_PAUSE_MS    1
 
 /* A filter that was granted: for its retained messages, or to take it back if the disk fails. */
 struct granted {
@@ -21,6 +28,8 @@ struct held_subscribe {
     size_t count;
     struct granted *granted;
     size_t granted_count;
+    size_t searched; /* of the granted ones */
+    bool answered;
 };
 
 void held_subscribe_free(struct held_subscribe *subscribe)
@@ -85,6 +94,45 @@ static void send_retained(struct session *session, const struct granted *granted
                    &search);
 }
 
+/* False: this turn's share of time is used up. */
+static bool search_on(struct session *session, struct held_subscribe *answer)
+{
+    struct shard *shard = session->shard;
+    for (; answer->searched < answer->granted_count; answer->searched++) {
+        const struct granted *granted = &answer->granted[answer->searched];
+        if (!granted->send_retained)
+            continue;
+        if (shard->search_ns >= SEARCH_NS_PER_TURN)
+            return false;
+        int64_t begin_ns = clock_mono_ns();
+        send_retained(session, granted);
+        shard->search_ns += clock_mono_ns() - begin_ns;
+    }
+    return true;
+}
+
+static void stand_in_line(struct shard *shard, struct connection *connection)
+{
+    connection->searching = true;
+    channel_pause(&connection->channel);
+    list_append(&shard->searching, &connection_extras(connection)->search);
+    timer_set(shard->reactor, &shard->search, reactor_now_ms(shard->reactor) + SEARCH_PAUSE_MS);
+}
+
+void search_resume(struct reactor *reactor, struct timer *timer)
+{
+    struct shard *shard = reactor_user(reactor);
+    while (!list_empty(&shard->searching) && shard->search_ns < SEARCH_NS_PER_TURN) {
+        struct connection_extras *extras = CONTAINER_OF(shard->searching.next, struct connection_extras, search);
+        struct connection *connection = extras->connection;
+        list_remove(&extras->search);
+        held_flush(connection);
+        connection_resume(connection);
+    }
+    if (!list_empty(&shard->searching))
+        timer_set(reactor, timer, reactor_now_ms(reactor) + SEARCH_PAUSE_MS);
+}
+
 /* ---- The answer ------------------------------------------------------------------------------------------ */
 
 /* The disk has failed: what was granted is taken back, so that client and server agree. */
@@ -128,11 +176,12 @@ static bool send_answer(struct connection *connection, const struct held *held, 
     return true;
 }
 
-void held_subscribe_send(struct connection *connection, struct held *held)
+/* False: it is larger than the client takes, whose connection ends. */
+static bool answer_send(struct connection *connection, struct held *held)
 {
     struct session *session = connection->session;
-    struct shard *shard = session->shard;
     struct held_subscribe *answer = held->subscribe;
+    answer->answered = true;
     if (held->reason >= 0x80) {
         if (held->type == MQTT_SUBACK)
             take_back(session, answer);
@@ -141,13 +190,25 @@ void held_subscribe_send(struct connection *connection, struct held *held)
     if (!send_answer(connection, held, first_refusal(answer)) && !send_answer(connection, held, NULL)) {
         connection_fail(connection, MQTT_PACKET_TOO_LARGE,
                         "the answer is over the client's maximum packet size");
-        return;
+        return false;
     }
-    for (size_t i = 0; i < answer->granted_count; i++) {
-        if (answer->granted[i].send_retained)
-            send_retained(session, &answer->granted[i]);
-    }
+    return true;
+}
+
+bool held_subscribe_send(struct connection *connection, struct held *held)
+{
+    struct session *session = connection->session;
+    struct shard *shard = session->shard;
+    struct held_subscribe *answer = held->subscribe;
+    bool its_turn = connection->searching || list_empty(&shard->searching);
+    connection->searching = false;
+    if ((!answer->answered && !answer_send(connection, held)) || channel_is_closing(&connection->channel))
+        return true;
+    bool finished = its_turn && search_on(session, answer);
     session_pump(shard, session);
+    if (!finished)
+        stand_in_line(shard, connection);
+    return finished;
 }
 
 static void reply(struct connection *connection, uint8_t type, uint16_t packet_id,

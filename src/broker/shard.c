@@ -21,6 +21,8 @@ void shard_init(struct shard *shard, struct broker *broker, unsigned index)
     shard->resume.run = handoff_resume_stalled;
     list_init(&shard->connections);
     list_init(&shard->stalled);
+    list_init(&shard->searching);
+    shard->search.fire = search_resume;
     random_seed(&shard->random, random_u64());
     atomic_init(&shard->handed_bytes, 0);
     atomic_init(&shard->resume_state, RESUME_IDLE);
@@ -76,13 +78,16 @@ void shard_start(struct reactor *reactor)
 
 void shard_turn_end(struct reactor *reactor)
 {
-    handoff_flush(reactor_user(reactor));
+    struct shard *shard = reactor_user(reactor);
+    shard->search_ns = 0;
+    handoff_flush(shard);
 }
 
 void shard_stop(struct reactor *reactor)
 {
     struct shard *shard = reactor_user(reactor);
     timer_clear(reactor, &shard->housekeeping);
+    timer_clear(reactor, &shard->search);
     handoff_flush(shard); /* wills of the last connections: a reactor that has ended gives them back */
     session_free_all(shard);
     route_cache_free(shard->routes);

@@ -455,6 +455,74 @@ static void test_what_cannot_be_retained_still_reaches_subscribers(void **state)
     fclose(log);
 }
 
+static void count_searching(struct shard *shard, void *arg)
+{
+    LIST_EACH(it, &shard->connections)
+    *(size_t *)arg += CONTAINER_OF(it, struct connection, all)->searching;
+}
+
+/* One packet that asks a thousand times for everything: the others are served meanwhile. */
+static void test_a_search_for_retained_messages_leaves_time_for_others(void **state)
+{
+    enum { TOPICS = 2000, FILTERS = 1000, QUEUE = 10 };
+    (void)state;
+    struct site site;
+    struct client publisher, client, other;
+    struct buf text = {0};
+    struct settings *settings = quiet_settings();
+    settings->sessions.max_queued_messages = QUEUE;
+    site_start(&site, 1, settings);
+    CLIENT_CONNECT(&publisher, &site, false, .id = "p");
+    for (unsigned i = 0; i < TOPICS; i++) {
+        char topic[32];
+        snprintf(topic, sizeof(topic), "t/%u", i);
+        put_publish(&publisher,
+                    &(struct mqtt_publish){.topic = str_of(topic), .retain = true, .payload = STR("x")});
+    }
+    client_sync(&publisher);
+    CLIENT_CONNECT(&other, &site, false, .id = "o");
+    CLIENT_CONNECT(&client, &site, false, .id = "c");
+    struct mqtt_subscription *subscriptions = mem_zalloc(FILTERS * sizeof(*subscriptions));
+    for (unsigned i = 0; i < FILTERS; i++)
+        subscriptions[i].filter = STR("#");
+    mqtt_encode_subscribe(&client.out, MQTT_5, 1, NULL, subscriptions, FILTERS);
+    mem_free(subscriptions);
+    client_flush(&client);
+    struct mqtt_frame frame;
+    assert_true(client_next(&client, &frame));
+    assert_int_equal(frame.type, MQTT_SUBACK);
+    subscribe_to(&other, "t/7", 0); /* it stands behind, and comes to its turn */
+    size_t searching = 0;
+    on_shard(&site, 0, count_searching, &searching);
+    assert_in_range(searching, 1, 2);
+    EXPECT(&other, "PUBLISH t/7 qos 0 retain \"x\"");
+    mqtt_encode_ping(&client.out, MQTT_PINGREQ);
+    client_flush(&client);
+    size_t received = 0;
+    for (;; received++) {
+        client_hear(&client, &text);
+        if (strcmp(buf_cstr(&text), "PINGRESP") == 0)
+            break;
+    }
+    assert_in_range(received, TOPICS, FILTERS * TOPICS);
+    searching = 0;
+    on_shard(&site, 0, count_searching, &searching);
+    assert_int_equal(searching, 0);
+    buf_free(&text);
+    /* One that goes in the middle. */
+    subscriptions = mem_zalloc(FILTERS * sizeof(*subscriptions));
+    for (unsigned i = 0; i < FILTERS; i++)
+        subscriptions[i].filter = STR("#");
+    mqtt_encode_subscribe(&client.out, MQTT_5, 2, NULL, subscriptions, FILTERS);
+    mem_free(subscriptions);
+    client_flush(&client);
+    assert_true(client_next(&client, &frame));
+    client_drop(&client);
+    client_bye(&other);
+    client_bye(&publisher);
+    site_end(&site);
+}
+
 /* ---- The disk fails -------------------------------------------------------------------------------------- */
 
 /* As long as the catalog takes no writes. */
@@ -834,6 +902,7 @@ RUN_TESTS(TEST(test_an_alias_may_change_its_topic_among_messages_that_come_toget
           TEST(test_a_retained_message_is_not_missed_by_who_subscribes_meanwhile, start_2),
           TEST(test_retained_messages_that_have_expired_leave_the_disk, start_2),
           cmocka_unit_test(test_what_cannot_be_retained_still_reaches_subscribers),
+          cmocka_unit_test(test_a_search_for_retained_messages_leaves_time_for_others),
           TEST(test_a_subscription_that_cannot_be_stored_is_refused_and_forgotten, start_1),
           cmocka_unit_test(test_an_acknowledged_subscription_outlives_the_failure_of_its_sessions_row),
           cmocka_unit_test(test_subscription_identifiers_count_in_a_queue),
