@@ -1,6 +1,5 @@
-/* A broker of three reactors under load: messages, sessions and members of groups on different ones, the stop while
- * all is busy, the start on what was left. */
-#include "broker_test.h"
+/* A broker of three reactors under load: publishers, sessions and members of groups on different ones. */
+#include "flood.h"
 
 #include "base/clock.h"
 
@@ -115,91 +114,6 @@ static void test_small_and_large_messages_keep_their_order(void **state)
 
 /* ---- Floods ---------------------------------------------------------------------------------------------- */
 
-/* Publishes `count` numbered messages on a thread of its own, without waiting for acknowledgements. */
-struct flood {
-    pthread_t thread;
-    struct client client;
-    const char *topic;
-    uint32_t count;
-    size_t payload_bytes;
-    uint8_t qos;
-    atomic_bool failed;
-};
-
-static void *flood_write(void *arg)
-{
-    struct flood *flood = arg;
-    uint8_t *payload = mem_zalloc(flood->payload_bytes);
-    for (uint32_t i = 0; i < flood->count; i++) {
-        memcpy(payload, &i, sizeof(i));
-        put_publish(&flood->client,
-                    &(struct mqtt_publish){.topic = str_of(flood->topic),
-                                           .qos = flood->qos,
-                                           .packet_id = (uint16_t)(1 + i % 65535),
-                                           .payload = str_make(payload, flood->payload_bytes)});
-        if (flood->client.out.len < 65536 && i + 1 < flood->count)
-            continue;
-        if (!send_all(flood->client.fd, flood->client.out.data, flood->client.out.len)) {
-            atomic_store(&flood->failed, true);
-            break;
-        }
-        buf_reset(&flood->client.out);
-    }
-    mem_free(payload);
-    return NULL;
-}
-
-/* Reads the acknowledgements of a flood, in order. */
-static void *flood_read(void *arg)
-{
-    struct flood *flood = arg;
-    struct buf in = {0};
-    uint32_t acked = 0;
-    while (acked < flood->count && !atomic_load(&flood->failed)) {
-        buf_reserve(&in, 65536);
-        ssize_t n = recv(flood->client.fd, in.data + in.len, 65536, 0);
-        if (n <= 0) {
-            atomic_store(&flood->failed, true);
-            break;
-        }
-        in.len += (size_t)n;
-        size_t used = 0;
-        struct mqtt_frame frame;
-        while (mqtt_frame_scan(in.data + used, in.len - used, 100, &frame) == MQTT_SCAN_OK) {
-            uint16_t id = (uint16_t)(frame.body[0] << 8 | frame.body[1]);
-            if (frame.type != MQTT_PUBACK || id != 1 + acked % 65535)
-                atomic_store(&flood->failed, true);
-            acked++;
-            used += frame.total_len;
-        }
-        buf_consume(&in, used);
-    }
-    buf_free(&in);
-    return NULL;
-}
-
-/* Takes `count` numbered messages in order and acknowledges those of QoS 1. */
-static void drain(struct client *client, uint32_t count)
-{
-    for (uint32_t expected = 0; expected < count; expected++) {
-        struct mqtt_frame frame;
-        struct mqtt_publish publish;
-        uint32_t number;
-        if (!client_next(client, &frame))
-            fail_msg("the end at message %u", expected);
-        assert_int_equal(frame.type, MQTT_PUBLISH);
-        assert_int_equal(mqtt_decode_publish(&frame, client->version, &publish), MQTT_SUCCESS);
-        memcpy(&number, publish.payload.data, sizeof(number));
-        assert_int_equal(number, expected);
-        if (publish.qos == 0)
-            continue;
-        put_ack(client, MQTT_PUBACK, publish.packet_id);
-        if (client->used == client->in.len || client->out.len > 4096) /* before it waits for more */
-            client_flush(client);
-    }
-    client_flush(client);
-}
-
 #ifdef VARVE_SANITIZED
 #define FLOOD_MESSAGES 200000
 #else
@@ -262,6 +176,63 @@ static void test_publishers_wait_for_other_reactors_and_go_on(void **state)
         client_bye(&floods[i].client);
         client_bye(&subscribers[i]);
     }
+}
+
+/* A reactor that does nothing until it is told. */
+struct sleeper {
+    struct mail mail;
+    atomic_bool asleep;
+    atomic_bool wake;
+};
+
+static void sleep_until_told(struct reactor *reactor, struct mail *mail)
+{
+    (void)reactor;
+    struct sleeper *sleeper = CONTAINER_OF(mail, struct sleeper, mail);
+    atomic_store(&sleeper->asleep, true);
+    while (!atomic_load(&sleeper->wake))
+        usleep(1000);
+    atomic_store(&sleeper->asleep, false);
+}
+
+static void count_stalled(struct shard *shard, void *arg)
+{
+    size_t *count = arg;
+    *count = 0;
+    LIST_EACH(it, &shard->stalled)
+    ++*count;
+}
+
+static void test_publishers_to_a_reactor_that_lags_are_stalled_and_others_are_not(void **state)
+{
+    const struct site *site = *state;
+    struct client subscriber, bystander;
+    struct flood flood = {.topic = "lags", .count = 20000, .payload_bytes = 1000};
+    struct sleeper sleeper = {.mail.run = sleep_until_told};
+    size_t stalled = 0, most = 0;
+    CLIENT_CONNECT(&subscriber, site, false, .id = ID_ON(site, 1, "s"));
+    subscribe_to(&subscriber, "lags", 0);
+    CLIENT_CONNECT(&bystander, site, false, .id = ID_ON(site, 0, "b"));
+    CLIENT_CONNECT(&flood.client, site, false, .id = ID_ON(site, 0, "p"));
+    reactor_post(site->broker->shards[1].reactor, &sleeper.mail);
+    WAIT_FOR(atomic_load(&sleeper.asleep));
+    assert_int_equal(pthread_create(&flood.thread, NULL, flood_write, &flood), 0);
+    for (int i = 0; stalled == 0 && i < PATIENCE_S * 1000; i++)
+        on_shard(site, 0, count_stalled, &stalled);
+    assert_int_equal(stalled, 1);
+    client_sync(&bystander);
+    on_shard(site, 0, handed, &most);
+    CHECK(most > (size_t)4 << 20 && most < (size_t)5 << 20, "%zu bytes handed over", most);
+    atomic_store(&sleeper.wake, true);
+    drain(&subscriber, flood.count);
+    pthread_join(flood.thread, NULL);
+    assert_false(atomic_load(&flood.failed));
+    WAIT_FOR(!atomic_load(&sleeper.asleep));
+    on_shard(site, 0, count_stalled, &stalled);
+    assert_int_equal(stalled, 0);
+    client_bye(&subscriber);
+    client_bye(&bystander);
+    client_bye(&flood.client);
 }
 
 static void stall_two(struct shard *shard, void *arg)
@@ -451,180 +422,13 @@ static void test_each_message_goes_to_one_member_of_a_group_on_whatever_reactor(
     client_bye(&publisher);
 }
 
-/* ---- Stop and start -------------------------------------------------------------------------------------- */
-
-static void test_a_stop_tells_clients_and_gives_everything_back(void **state)
-{
-    (void)state;
-    for (int round = 0; round < 2; round++) {
-        struct site site;
-        struct client clients[9];
-        struct client silent;
-        site_start(&site, REACTORS, NULL);
-        for (unsigned i = 0; i < LENGTH(clients); i++) {
-            char name[16];
-            snprintf(name, sizeof(name), "c%u", i);
-            CLIENT_CONNECT(&clients[i], &site, false, .id = ID_ON(&site, i % REACTORS, name),
-                           .keep = i % 2 != 0, .version = i == 8 ? MQTT_3_1_1 : MQTT_5, .will_topic = "will",
-                           .will_payload = "stopped");
-            subscribe_to(&clients[i], "#", 2);
-        }
-        client_open_sized(&silent, &site, MQTT_5, 0); /* has not said CONNECT */
-        for (unsigned i = 0; i < 50; i++)
-            put_publish(&clients[0], &(struct mqtt_publish){.topic = STR("t"),
-                                                            .qos = 2,
-                                                            .packet_id = (uint16_t)(i + 1),
-                                                            .payload = STR("on its way")});
-        client_flush(&clients[0]);
-        site_halt(&site, round == 0 ? 10000 : 0);
-        for (unsigned i = 0; i < LENGTH(clients); i++) {
-            struct buf text = {0}, last = {0};
-            for (client_hear(&clients[i], &text); strcmp(buf_cstr(&text), "end") != 0;
-                 client_hear(&clients[i], &text)) {
-                buf_reset(&last);
-                buf_append_str(&last, buf_str(&text));
-            }
-            if (round == 0 && i != 8)
-                CHECK(strcmp(buf_cstr(&last), "DISCONNECT 8b") == 0, "client %u: %s", i, buf_cstr(&last));
-            buf_free(&text);
-            buf_free(&last);
-            client_drop(&clients[i]);
-        }
-        EXPECT(&silent, "end");
-        client_drop(&silent);
-        harness_remove_dir(site.dir);
-    }
-}
-
-/* It is cut off at the very end, and then has a will for another reactor. */
-static void test_a_stop_with_a_client_that_does_not_read_gives_everything_back(void **state)
-{
-    (void)state;
-    struct site site;
-    struct client deaf, subscriber, publisher;
-    uint8_t *payload = mem_zalloc(1000000);
-    site_start(&site, REACTORS, NULL);
-    CLIENT_CONNECT(&deaf, &site, false, .id = ID_ON(&site, 0, "deaf"), .will_topic = "will",
-                   .will_payload = "stopped", .socket_bytes = 4096);
-    subscribe_to(&deaf, "much", 0);
-    CLIENT_CONNECT(&subscriber, &site, false, .id = ID_ON(&site, 1, "s"), .keep = true);
-    subscribe_to(&subscriber, "will", 0);
-    CLIENT_CONNECT(&publisher, &site, false, .id = ID_ON(&site, 0, "p"));
-    for (uint16_t i = 1; i <= 12; i++)
-        put_publish(&publisher,
-                    &(struct mqtt_publish){.topic = STR("much"), .payload = str_make(payload, 1000000)});
-    client_flush(&publisher);
-    client_sync(&publisher);
-    site_halt(&site, 0);
-    mem_free(payload);
-    client_drop(&deaf);
-    client_drop(&subscriber);
-    client_drop(&publisher);
-    harness_remove_dir(site.dir);
-}
-
-static void test_a_stop_in_the_middle_of_a_flood_gives_everything_back(void **state)
-{
-    (void)state;
-    for (int round = 0; round < 3; round++) {
-        struct site site;
-        struct client subscriber;
-        struct flood flood = {.topic = "flood", .count = 1000000, .payload_bytes = round == 0 ? 2000 : 100};
-        site_start(&site, REACTORS, NULL);
-        CLIENT_CONNECT(&subscriber, &site, false, .id = ID_ON(&site, 1, "s"), .keep = true);
-        subscribe_to(&subscriber, "flood", 0);
-        CLIENT_CONNECT(&flood.client, &site, false, .id = ID_ON(&site, 0, "p"), .will_topic = "flood",
-                       .will_payload = "the will");
-        assert_int_equal(pthread_create(&flood.thread, NULL, flood_write, &flood), 0);
-        drain(&subscriber, 5000);
-        site_halt(&site, round == 1 ? 1000 : 0);
-        pthread_join(flood.thread, NULL);
-        assert_true(atomic_load(&flood.failed)); /* it was cut off */
-        client_drop(&subscriber);
-        client_drop(&flood.client);
-        harness_remove_dir(site.dir);
-    }
-}
-
-static void test_sessions_subscriptions_and_retained_messages_outlive_a_restart(void **state)
-{
-    (void)state;
-    struct site site;
-    struct client kept, gone, publisher;
-    site_start(&site, REACTORS, NULL);
-    CLIENT_CONNECT(&kept, &site, false, .id = "kept", .keep = true);
-    put_subscribe(&kept, 1, "a/+", (struct mqtt_subscription){.qos = 1, .retain_as_published = true}, 17);
-    put_subscribe(&kept, 2, "$share/g/jobs", (struct mqtt_subscription){.qos = 2}, 0);
-    put_subscribe(&kept, 3, "dropped", (struct mqtt_subscription){.qos = 2}, 0);
-    client_flush(&kept);
-    EXPECT(&kept, "SUBACK #1 01", "SUBACK #2 02", "SUBACK #3 02");
-    mqtt_encode_unsubscribe(&kept.out, MQTT_5, 4, NULL, &STR("dropped"), 1);
-    client_flush(&kept);
-    EXPECT(&kept, "UNSUBACK #4 00");
-    CLIENT_CONNECT(&gone, &site, false, .id = "gone");
-    subscribe_to(&gone, "a/+", 1);
-    CLIENT_CONNECT(&publisher, &site, false, .id = "p");
-    struct buf props = {0};
-    mqtt_user_property_append(&props, STR("k"), STR("v"));
-    put_publish(&publisher, &(struct mqtt_publish){.topic = STR("r/1"),
-                                                   .retain = true,
-                                                   .qos = 2,
-                                                   .packet_id = 1,
-                                                   .raw_props = buf_str(&props),
-                                                   .payload = STR("kept")});
-    client_flush(&publisher);
-    EXPECT(&publisher, "PUBREC #1 10");
-    say_retained(&publisher, "r/2", 1, 2, "removed");
-    EXPECT(&publisher, "PUBACK #2 10");
-    say_retained(&publisher, "r/2", 1, 3, "");
-    EXPECT(&publisher, "PUBACK #3 10");
-    buf_free(&props);
-    client_drop(&publisher);
-    client_drop(&gone);
-    client_drop(&kept);
-
-    for (unsigned reactors = 1; reactors <= REACTORS; reactors += 2) {
-        site_halt(&site, 5000);
-        site_run(&site, reactors, NULL);
-        CLIENT_CONNECT(&gone, &site, false, .id = "gone", .keep = true, .clean = true);
-        CLIENT_CONNECT(&publisher, &site, false, .id = "p");
-        put_publish(
-            &publisher,
-            &(struct mqtt_publish){
-                .topic = STR("a/b"), .qos = 1, .packet_id = 1, .retain = true, .payload = STR("first")});
-        client_flush(&publisher);
-        EXPECT(&publisher, "PUBACK #1 00");
-        say_publish(&publisher, "jobs", 2, 2, "second");
-        EXPECT(&publisher, "PUBREC #2 00");
-        say_publish(&publisher, "dropped", 1, 3, "nobody");
-        EXPECT(&publisher, "PUBACK #3 10");
-        CLIENT_CONNECT(&kept, &site, true, .id = "kept", .keep = true);
-        EXPECT(&kept, "PUBLISH a/b qos 1 #1 retain id 17 \"first\"", "PUBLISH jobs qos 2 #2 \"second\"");
-        put_subscribe(&kept, 5, "r/#", (struct mqtt_subscription){.qos = 2}, 0);
-        client_flush(&kept);
-        EXPECT(&kept, "SUBACK #5 02", "PUBLISH r/1 qos 2 #3 retain k=v \"kept\"");
-        client_sync(&kept);
-        client_sync(&gone);
-        mqtt_encode_unsubscribe(&kept.out, MQTT_5, 6, NULL, &STR("r/#"), 1);
-        client_flush(&kept);
-        EXPECT(&kept, "UNSUBACK #6 00");
-        client_drop(&kept);
-        client_drop(&gone);
-        client_drop(&publisher);
-    }
-    site_end(&site);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
 
 RUN_TESTS(TEST(test_payloads_of_every_size_cross_reactors_whole),
           TEST(test_small_and_large_messages_keep_their_order),
           TEST(test_a_flood_for_another_reactor_arrives_whole_and_in_order),
           TEST(test_publishers_wait_for_other_reactors_and_go_on),
+          TEST(test_publishers_to_a_reactor_that_lags_are_stalled_and_others_are_not),
           TEST(test_the_mail_that_resumes_publishers_is_on_its_way_once),
           TEST(test_clients_that_fight_for_one_client_id_leave_one_session),
-          TEST(test_each_message_goes_to_one_member_of_a_group_on_whatever_reactor),
-          cmocka_unit_test(test_a_stop_tells_clients_and_gives_everything_back),
-          cmocka_unit_test(test_a_stop_with_a_client_that_does_not_read_gives_everything_back),
-          cmocka_unit_test(test_a_stop_in_the_middle_of_a_flood_gives_everything_back),
-          cmocka_unit_test(test_sessions_subscriptions_and_retained_messages_outlive_a_restart))
+          TEST(test_each_message_goes_to_one_member_of_a_group_on_whatever_reactor))
