@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
-import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
@@ -15,6 +14,7 @@ import * as mqttjs from './lib/mqttjs.mjs';
 import * as packet from './lib/packet.mjs';
 import { RawClient } from './lib/raw.mjs';
 import { METHOD, ScramClient } from './lib/scram.mjs';
+import { temporaryDirectory } from './lib/temporary.mjs';
 import { delay, unique, until } from './lib/wait.mjs';
 
 const BAD_CREDENTIALS = { 4: 4, 5: 0x86 };
@@ -34,10 +34,6 @@ async function command(broker, ...args) {
   const { code, stdout, stderr } = await broker.cli(...args);
   assert.equal(code, 0, `varve ${args.join(' ')}: ${stderr}`);
   return stdout;
-}
-
-function temporaryDirectory() {
-  return fs.mkdtempSync(path.join(os.tmpdir(), 'varve-e2e-auth-'));
 }
 
 describe('nobody in particular', { concurrency: 2 }, () => {

@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import tls from 'node:tls';
@@ -12,10 +11,9 @@ import { Pki, read } from './lib/certificates.mjs';
 import * as mqttjs from './lib/mqttjs.mjs';
 import * as packet from './lib/packet.mjs';
 import { RawClient } from './lib/raw.mjs';
+import { temporaryDirectory } from './lib/temporary.mjs';
 import { unique, until } from './lib/wait.mjs';
 import { OPCODE, WebSocketStream, frame, handshake } from './lib/websocket.mjs';
-
-const temporaryDirectory = () => fs.mkdtempSync(path.join(os.tmpdir(), 'varve-e2e-tls-'));
 
 // A publish that comes back: the transport carries both directions. Large enough to need many TLS records and frames.
 async function roundTrip(c) {

@@ -13,11 +13,11 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { RawClient } from './raw.mjs';
+import { temporaryDirectory } from './temporary.mjs';
 import { until, within } from './wait.mjs';
 
 const TOP = fileURLToPath(new URL('../../../', import.meta.url));
@@ -36,11 +36,17 @@ const ENVIRONMENT = {
 
 delete ENVIRONMENT.VARVE_BIN; // ours: every other VARVE_ variable is an option of the broker
 
+// A test file that ends early leaves no broker behind.
+const running = new Set();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 export class Broker {
   // config: as in varve.yaml. options: dir (else one is made), nofile (limit of file descriptors), log_level,
   // set: {key: value} for --set on top of the configuration.
   constructor(config = {}, options = {}) {
-    this.dir = options.dir ?? fs.mkdtempSync(path.join(os.tmpdir(), 'varve-e2e-'));
+    this.dir = options.dir ?? temporaryDirectory();
     this.options = options;
     this.stderr = '';
     this.configure(config);
@@ -94,6 +100,9 @@ export class Broker {
     const limit = nofile ? ['prlimit', `--nofile=${nofile}:${nofile}`] : [];
     const [command, ...args] = [...limit, VARVE_BIN, ...this.arguments()];
     this.child = spawn(command, args, { env: ENVIRONMENT, stdio: ['ignore', 'pipe', 'pipe'], cwd: this.dir });
+    const { child } = this;
+    running.add(child);
+    child.on('exit', () => running.delete(child));
     this.stdout = '';
     this.child.stdout.on('data', (text) => (this.stdout += text));
     this.child.stderr.on('data', (text) => (this.stderr += text));
