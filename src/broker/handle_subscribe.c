@@ -200,6 +200,8 @@ bool held_subscribe_send(struct connection *connection, struct held *held)
     struct session *session = connection->session;
     struct shard *shard = session->shard;
     struct held_subscribe *answer = held->subscribe;
+    if (connection->searching && list_linked(&connection->extras->search))
+        return false; /* it stands in line; what came home is another acknowledgement's ticket */
     bool its_turn = connection->searching || list_empty(&shard->searching);
     connection->searching = false;
     if ((!answer->answered && !answer_send(connection, held)) || channel_is_closing(&connection->channel))

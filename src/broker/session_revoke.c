@@ -86,8 +86,10 @@ void session_revoke(struct session *session, const struct client_acl *acl)
     struct revocation revocation = {.session = session, .acl = acl};
     router_subscriptions_each(session->shard->broker->router, &session->subscriber, judge, &revocation);
     if (revocation.revoked > 0) {
-        LOG_INFO("subscriptions revoked", LOG_STR("client_id", session_client_id(session)),
-                 LOG_UINT("count", revocation.revoked));
+        struct shard *shard = session->shard;
+        if (log_quota_take(&shard->log_quota, reactor_now_ms(shard->reactor)))
+            LOG_INFO("subscriptions revoked", LOG_STR("client_id", session_client_id(session)),
+                     LOG_UINT("count", revocation.revoked));
         purge_queue(&revocation);
         inflight_each(&session->inflight, purge_unsent, &revocation);
     }

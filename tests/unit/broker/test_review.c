@@ -523,6 +523,48 @@ static void test_a_search_for_retained_messages_leaves_time_for_others(void **st
     site_end(&site);
 }
 
+/* Other acknowledgements come back from the disk while the search goes on: they wait behind it. */
+static void test_acknowledgements_wait_behind_a_search(void **state)
+{
+    enum { TOPICS = 1000, FILTERS = 200, QUEUE = 10, ACKS = 50 };
+    (void)state;
+    struct site site;
+    struct client publisher, client;
+    struct buf text = {0};
+    struct settings *settings = quiet_settings();
+    settings->sessions.max_queued_messages = QUEUE;
+    site_start(&site, 1, settings);
+    CLIENT_CONNECT(&publisher, &site, false, .id = "p");
+    for (unsigned i = 0; i < TOPICS; i++) {
+        char topic[32];
+        snprintf(topic, sizeof(topic), "t/%u", i);
+        put_publish(&publisher,
+                    &(struct mqtt_publish){.topic = str_of(topic), .retain = true, .payload = STR("x")});
+    }
+    client_sync(&publisher);
+    CLIENT_CONNECT(&client, &site, false, .id = "c", .keep = true);
+    struct mqtt_subscription *subscriptions = mem_zalloc(FILTERS * sizeof(*subscriptions));
+    for (unsigned i = 0; i < FILTERS; i++)
+        subscriptions[i].filter = STR("#");
+    mqtt_encode_subscribe(&client.out, MQTT_5, 1, NULL, subscriptions, FILTERS);
+    mem_free(subscriptions);
+    for (uint16_t i = 2; i < 2 + ACKS; i++) /* each with a ticket of its own */
+        put_subscribe(&client, i, "other", (struct mqtt_subscription){.qos = 0}, 0);
+    client_flush(&client);
+    for (unsigned answer = 1; answer < 2 + ACKS;) {
+        client_hear(&client, &text);
+        if (strncmp(buf_cstr(&text), "SUBACK", 6) != 0)
+            continue;
+        char expected[16];
+        snprintf(expected, sizeof(expected), "SUBACK #%u ", answer++);
+        assert_memory_equal(text.data, expected, strlen(expected));
+    }
+    buf_free(&text);
+    client_drop(&client);
+    client_bye(&publisher);
+    site_end(&site);
+}
+
 /* ---- The disk fails -------------------------------------------------------------------------------------- */
 
 /* As long as the catalog takes no writes. */
@@ -903,6 +945,7 @@ RUN_TESTS(TEST(test_an_alias_may_change_its_topic_among_messages_that_come_toget
           TEST(test_retained_messages_that_have_expired_leave_the_disk, start_2),
           cmocka_unit_test(test_what_cannot_be_retained_still_reaches_subscribers),
           cmocka_unit_test(test_a_search_for_retained_messages_leaves_time_for_others),
+          cmocka_unit_test(test_acknowledgements_wait_behind_a_search),
           TEST(test_a_subscription_that_cannot_be_stored_is_refused_and_forgotten, start_1),
           cmocka_unit_test(test_an_acknowledged_subscription_outlives_the_failure_of_its_sessions_row),
           cmocka_unit_test(test_subscription_identifiers_count_in_a_queue),
