@@ -400,6 +400,7 @@ struct session {
     struct packet_id_set received; /* QoS 2 from the client, until PUBREL */
     struct session_away *away;     /* timers while the client is away, the will with a delay: session.c */
     struct session_will *will;
+    uint64_t filter_bytes; /* of its subscriptions */
     uint32_t expiry_s;
     bool persisted; /* has a row in the catalog */
     bool discarded; /* ends when the connection closes, whatever the expiry says */
@@ -421,6 +422,10 @@ static inline struct str session_client_id(const struct session *session)
 
 struct session *session_find(struct shard *shard, struct str client_id, uint64_t hash);
 struct session *session_new(struct shard *shard, struct str client_id, uint64_t hash);
+/* The router's subscribe and unsubscribe, with the session's count of bytes. */
+bool session_subscribe(struct session *session, const struct topic_filter *filter,
+                       const struct subscribe_options *options);
+bool session_unsubscribe(struct session *session, const struct topic_filter *filter);
 /* Ends it: subscriptions, queue and catalog rows go. The connection must be gone. */
 void session_end(struct shard *shard, struct session *session);
 /* The connection comes, or goes (then: will, expiry). */

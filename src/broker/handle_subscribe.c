@@ -15,6 +15,9 @@
 #define SEARCH_NS_PER_TURN 2000000
 #define SEARCH_PAUSE_MS    1
 
+/* Of one session: filters may have 65,535 bytes each, so their number alone bounds nothing. */
+#define FILTER_BYTES_MAX (UINT64_C(64) << 20)
+
 /* A filter that was granted: for its retained messages, or to take it back if the disk fails. */
 struct granted {
     char *filter; /* as sent, with $share */
@@ -145,7 +148,7 @@ static void take_back(struct session *session, struct held_subscribe *answer)
         answer->granted[i].send_retained = false;
         if (!answer->granted[i].is_new || !topic_filter_parse(text, &filter))
             continue;
-        router_unsubscribe(session->shard->broker->router, &session->subscriber, &filter);
+        session_unsubscribe(session, &filter);
         persist_subscription(session->shard, session_client_id(session), text, NULL, true, NULL, &err);
     }
 }
@@ -249,7 +252,7 @@ static uint8_t judge(const struct connection *connection, const struct mqtt_subs
 static bool too_many(const struct session *session)
 {
     uint32_t max = session->shard->settings->mqtt.max_subscriptions;
-    return max > 0 && session->subscriber.subscription_count > max;
+    return (max > 0 && session->subscriber.subscription_count > max) || session->filter_bytes > FILTER_BYTES_MAX;
 }
 
 /* Puts the subscription in force. Returns the QoS, or why it is refused after all. */
@@ -258,7 +261,6 @@ static uint8_t grant(struct connection *connection, const struct mqtt_subscripti
                      struct held_subscribe *answer)
 {
     struct session *session = connection->session;
-    struct router *router = session->shard->broker->router;
     struct granted *granted = &answer->granted[answer->granted_count];
     granted->options = (struct subscribe_options){
         .qos = qos,
@@ -267,9 +269,9 @@ static uint8_t grant(struct connection *connection, const struct mqtt_subscripti
         .retain_handling = asked->retain_handling,
         .id = id,
     };
-    granted->is_new = router_subscribe(router, &session->subscriber, filter, &granted->options);
+    granted->is_new = session_subscribe(session, filter, &granted->options);
     if (granted->is_new && too_many(session)) { /* replacing one needs no room */
-        router_unsubscribe(router, &session->subscriber, filter);
+        session_unsubscribe(session, filter);
         return MQTT_QUOTA_EXCEEDED;
     }
     granted->filter = str_dup(asked->filter);
@@ -345,7 +347,7 @@ void handle_unsubscribe(struct connection *connection, const struct mqtt_frame *
             answer->reasons[i] = MQTT_BAD_TOPIC_FILTER;
             continue;
         }
-        if (!router_unsubscribe(shard->broker->router, &session->subscriber, &filter))
+        if (!session_unsubscribe(session, &filter))
             answer->reasons[i] = MQTT_NO_SUBSCRIPTION_EXISTED;
         struct error err;
         if (ticket != NULL) /* always: the disk may have failed the time before */

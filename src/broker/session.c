@@ -85,6 +85,23 @@ void session_free_all(struct shard *shard)
     map_free(&shard->sessions);
 }
 
+bool session_subscribe(struct session *session, const struct topic_filter *filter,
+                       const struct subscribe_options *options)
+{
+    bool is_new = router_subscribe(session->shard->broker->router, &session->subscriber, filter, options);
+    if (is_new)
+        session->filter_bytes += filter->filter.len + filter->group.len;
+    return is_new;
+}
+
+bool session_unsubscribe(struct session *session, const struct topic_filter *filter)
+{
+    bool was = router_unsubscribe(session->shard->broker->router, &session->subscriber, filter);
+    if (was)
+        session->filter_bytes -= filter->filter.len + filter->group.len;
+    return was;
+}
+
 /* ---- Expiry ---------------------------------------------------------------------------------------------- */
 
 static int64_t expiry_time(const struct session *session, int64_t now_ms)

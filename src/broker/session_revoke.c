@@ -38,7 +38,7 @@ static bool judge(struct str text, const struct subscribe_options *options, void
         return true;
     }
     revocation->revoked++;
-    router_unsubscribe(session->shard->broker->router, &session->subscriber, &filter);
+    session_unsubscribe(session, &filter);
     struct error err; /* if it stays on disk, it is judged again after the next start */
     if (session->persisted)
         persist_subscription(session->shard, session_client_id(session), text, NULL, true, NULL, &err);

@@ -57,7 +57,7 @@ static void build_sessions(struct shard *shard)
         for (const struct subscription_seed *sub = seed->subscriptions; sub != NULL; sub = sub->next) {
             struct topic_filter filter;
             if (topic_filter_parse(sub->filter, &filter))
-                router_subscribe(shard->broker->router, &session->subscriber, &filter, &sub->options);
+                session_subscribe(session, &filter, &sub->options);
         }
     }
     shard->seeds = NULL;

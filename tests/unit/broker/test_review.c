@@ -741,6 +741,35 @@ static void test_what_is_in_flight_is_bounded_in_bytes(void **state)
     site_end(&site);
 }
 
+static void test_long_filters_are_bounded_in_bytes(void **state)
+{
+    enum { FILTER_BYTES = 60000, FITS = (64 << 20) / FILTER_BYTES };
+    const struct site *site = *state;
+    struct client client;
+    struct buf text = {0};
+    char *filter = mem_zalloc(FILTER_BYTES + 1);
+    memset(filter, 'f', FILTER_BYTES);
+    CLIENT_CONNECT(&client, site, false, .id = "c");
+    for (uint16_t i = 1; i <= FITS + 2; i++) {
+        snprintf(filter, 6, "%05u", i);
+        filter[5] = 'f';
+        put_subscribe(&client, i, filter, (struct mqtt_subscription){.qos = 0}, 0);
+        client_flush(&client);
+        char expected[32];
+        snprintf(expected, sizeof(expected), "SUBACK #%u %s", i, i <= FITS ? "00" : "97");
+        client_hear(&client, &text);
+        assert_string_equal(buf_cstr(&text), expected);
+    }
+    snprintf(filter, 6, "%05u", 1);
+    filter[5] = 'f';
+    say_unsubscribe(&client, 1, filter);
+    EXPECT(&client, "UNSUBACK #1 00");
+    subscribe_to(&client, filter, 0);
+    mem_free(filter);
+    buf_free(&text);
+    client_bye(&client);
+}
+
 /* ---- Rights that end ------------------------------------------------------------------------------------- */
 
 static void deny(struct settings *settings, const char *username, bool publish, const char *topic)
@@ -950,6 +979,7 @@ RUN_TESTS(TEST(test_an_alias_may_change_its_topic_among_messages_that_come_toget
           cmocka_unit_test(test_an_acknowledged_subscription_outlives_the_failure_of_its_sessions_row),
           cmocka_unit_test(test_subscription_identifiers_count_in_a_queue),
           cmocka_unit_test(test_what_is_in_flight_is_bounded_in_bytes),
+          TEST(test_long_filters_are_bounded_in_bytes, start_1),
           TEST(test_a_change_of_rules_ends_subscriptions_and_wills, start_2),
           TEST(test_another_user_does_not_inherit_what_only_the_former_might_read, start_2),
           TEST(test_a_reload_does_not_break_what_connack_has_said, start_2),
