@@ -265,21 +265,14 @@ bool broker_reload(struct broker *broker, struct settings *settings, struct erro
 
 /* ---- Stop ------------------------------------------------------------------------------------------------ */
 
-static uint64_t open_connections(const struct broker *broker)
-{
-    uint64_t open = 0;
-    for (size_t i = 0; i < broker->listener_count; i++)
-        open += listener_connections(broker->listeners[i]->listener);
-    return open;
-}
-
 static void send_clients_away(struct broker *broker, int64_t timeout_ms)
 {
     struct mail *mails = mem_zalloc(broker->shard_count * sizeof(*mails));
     for (unsigned i = 0; i < broker->shard_count; i++)
         shard_post_shutdown(&broker->shards[i], &mails[i]);
     int64_t deadline = clock_mono_ms() + timeout_ms;
-    while (open_connections(broker) > 0 && clock_mono_ms() < deadline) {
+    /* Whoever is still at a handshake of TLS or WebSocket is told nothing, and not waited for. */
+    while (atomic_load(&broker->open_channels) > 0 && clock_mono_ms() < deadline) {
         struct timespec pause = {.tv_nsec = STOP_POLL_MS * 1000000L};
         nanosleep(&pause, NULL);
     }

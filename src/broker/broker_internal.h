@@ -131,6 +131,7 @@ struct broker {
     unsigned shard_count;
     int64_t started_ms;      /* monotonic */
     atomic_bool jwks_wanted; /* a token named a key that is not known */
+    _Atomic uint64_t open_channels; /* connections past their handshakes, until they are closed */
     /* The main thread only. */
     struct settings *settings; /* a reference: what the last reload gave */
     struct listener_state **listeners;

@@ -320,6 +320,7 @@ static void on_open(struct channel *channel)
     connection->max_packet_in =
         max_packet_bytes != 0 ? max_packet_bytes : shard->settings->mqtt.max_packet_bytes;
     COUNT(shard, connections_total, 1);
+    atomic_fetch_add_explicit(&shard->broker->open_channels, 1, memory_order_relaxed);
     channel_set_timeout(channel, shard->settings->mqtt.connect_timeout_s);
     if (shard->stopping)
         channel_close(channel, NULL);
@@ -396,6 +397,7 @@ static void on_closed(struct channel *channel, const struct error *why)
     extras_free(connection);
     client_acl_free(connection->acl);
     mem_free(connection->username);
+    atomic_fetch_sub_explicit(&shard->broker->open_channels, 1, memory_order_relaxed);
 }
 
 const struct channel_ops connection_ops = {

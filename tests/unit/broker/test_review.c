@@ -279,6 +279,33 @@ static void test_a_stop_refuses_who_is_about_to_come_in_with_a_reason_of_connack
     client_drop(&client);
 }
 
+static void test_a_stop_does_not_wait_for_handshakes(void **state)
+{
+    (void)state;
+    struct site site;
+    struct client silent, client;
+    struct error err;
+    site_start(&site, 1, NULL);
+    CLIENT_CONNECT(&client, &site, false, .id = "c");
+    const struct broker_listener_options websocket = {
+        .net = {.name = "ws", .bind = "127.0.0.1:0", .websocket = true},
+        .allow_anonymous = LISTENER_ANONYMOUS_AS_BROKER,
+    };
+    struct listener *tcp = site.listener;
+    site.listener = broker_listen(site.broker, &websocket, &err);
+    assert_non_null(site.listener);
+    client_open_sized(&silent, &site, MQTT_5, 0);
+    WAIT_FOR(listener_connections(site.listener) == 1);
+    site.listener = tcp;
+    int64_t begin_ms = clock_mono_ms();
+    site_halt(&site, 60000);
+    assert_in_range(clock_mono_ms() - begin_ms, 0, 8000); /* a handshake may take 10 s */
+    harness_remove_dir(site.dir);
+    EXPECT(&client, "DISCONNECT 8b", "end");
+    client_drop(&client);
+    client_drop(&silent);
+}
+
 /* ---- Wills ----------------------------------------------------------------------------------------------- */
 
 static void test_a_will_without_time_waits_for_nobody(void **state)
@@ -969,6 +996,7 @@ RUN_TESTS(TEST(test_an_alias_may_change_its_topic_among_messages_that_come_toget
           TEST(test_a_password_with_dots_is_no_token, start_2),
           TEST(test_logins_of_clients_that_have_gone_cost_nothing, start_2),
           cmocka_unit_test(test_a_stop_refuses_who_is_about_to_come_in_with_a_reason_of_connack),
+          cmocka_unit_test(test_a_stop_does_not_wait_for_handshakes),
           TEST(test_a_will_without_time_waits_for_nobody, start_2),
           TEST(test_a_retained_message_is_not_missed_by_who_subscribes_meanwhile, start_2),
           TEST(test_retained_messages_that_have_expired_leave_the_disk, start_2),
