@@ -304,9 +304,9 @@ void handle_disconnect(struct connection *connection, const struct mqtt_frame *f
 void handle_auth(struct connection *connection, const struct mqtt_frame *frame);
 
 /* limits.c */
-/* Counts a message against the client's rate; when it is used up, reading pauses until it is not. */
+/* Counts what came against the client's rate; when it is used up, reading pauses until it is not. */
 void rate_limit_start(struct connection *connection, const struct rate_settings *rate);
-void rate_limit_take(struct connection *connection, size_t bytes);
+void rate_limit_take(struct connection *connection, unsigned messages, size_t bytes);
 void rate_limit_stop(struct connection *connection);
 
 /* alias.c */

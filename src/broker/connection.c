@@ -231,8 +231,11 @@ static void handle_ping(struct connection *connection, const struct mqtt_frame *
 
 static void handle_packet(struct connection *connection, const struct mqtt_frame *frame)
 {
-    if (frame->type != MQTT_PUBLISH)
+    if (frame->type != MQTT_PUBLISH) {
         burst_flush(shard_of_channel(&connection->channel));
+        if (connection->extras != NULL && connection->extras->rate != NULL)
+            rate_limit_take(connection, 0, frame->total_len);
+    }
     switch (frame->type) {
     case MQTT_PUBLISH: handle_publish(connection, frame); break;
     case MQTT_PUBACK:

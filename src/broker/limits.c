@@ -50,12 +50,12 @@ void rate_limit_start(struct connection *connection, const struct rate_settings 
     connection_extras(connection)->rate = limit;
 }
 
-void rate_limit_take(struct connection *connection, size_t bytes)
+void rate_limit_take(struct connection *connection, unsigned messages, size_t bytes)
 {
     struct rate_limit *limit = connection->extras->rate;
     struct reactor *reactor = channel_reactor(&connection->channel);
     refill(limit, reactor_now_ms(reactor));
-    limit->messages -= limit->rate.messages_per_second > 0 ? 1 : 0;
+    limit->messages -= limit->rate.messages_per_second > 0 ? messages : 0;
     limit->bytes -= limit->rate.bytes_per_second > 0 ? (double)bytes : 0;
     int64_t wait = wait_ms(limit);
     if (wait == 0)

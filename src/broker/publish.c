@@ -293,7 +293,7 @@ void handle_publish(struct connection *connection, const struct mqtt_frame *fram
     }
     COUNT(shard, messages_received, 1);
     if (connection->extras != NULL && connection->extras->rate != NULL)
-        rate_limit_take(connection, frame->total_len);
+        rate_limit_take(connection, 1, frame->total_len);
     if (in.qos > 0 && !take_packet_id(connection, &in))
         return;
     const struct route *route = shard_route(shard, in.topic, shard->settings->mqtt.max_topic_levels);

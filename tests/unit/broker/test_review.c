@@ -797,6 +797,25 @@ static void test_long_filters_are_bounded_in_bytes(void **state)
     client_bye(&client);
 }
 
+static void test_every_packet_counts_against_a_rate_of_bytes(void **state)
+{
+    (void)state;
+    struct site site;
+    struct client client;
+    struct settings *settings = quiet_settings();
+    settings->client_rate.bytes_per_second = 1000;
+    site_start(&site, 1, settings);
+    CLIENT_CONNECT(&client, &site, false, .id = "c");
+    char filter[3001] = {0};
+    memset(filter, 'f', 3000);
+    int64_t begin_ms = clock_mono_ms();
+    subscribe_to(&client, filter, 0);
+    client_sync(&client);
+    assert_in_range(clock_mono_ms() - begin_ms, 1900, PATIENCE_S * 1000); /* 1000 at once, 2000 more in 2 s */
+    client_bye(&client);
+    site_end(&site);
+}
+
 /* ---- Rights that end ------------------------------------------------------------------------------------- */
 
 static void deny(struct settings *settings, const char *username, bool publish, const char *topic)
@@ -1008,6 +1027,7 @@ RUN_TESTS(TEST(test_an_alias_may_change_its_topic_among_messages_that_come_toget
           cmocka_unit_test(test_subscription_identifiers_count_in_a_queue),
           cmocka_unit_test(test_what_is_in_flight_is_bounded_in_bytes),
           TEST(test_long_filters_are_bounded_in_bytes, start_1),
+          cmocka_unit_test(test_every_packet_counts_against_a_rate_of_bytes),
           TEST(test_a_change_of_rules_ends_subscriptions_and_wills, start_2),
           TEST(test_another_user_does_not_inherit_what_only_the_former_might_read, start_2),
           TEST(test_a_reload_does_not_break_what_connack_has_said, start_2),
