@@ -101,9 +101,9 @@ struct shard {
     struct handoff
         *outbox[REACTORS_MAX]; /* messages for other reactors, handed over at the end of the turn */
     struct list stalled;       /* connections that wait for other reactors to catch up: connection.stall */
-    struct list searching;   /* connections whose retained messages take more than a turn: connection.search */
+    struct list searching; /* connections whose retained messages take more than a turn: connection.search */
     struct timer search;
-    int64_t search_ns;       /* spent on such searches in this turn */
+    int64_t search_ns; /* spent on such searches in this turn */
     struct timer housekeeping;
     struct random random;
     uint64_t next_id; /* of subscribers: index + n * reactors */
@@ -129,8 +129,8 @@ struct broker {
     struct reactor_group *reactors;
     struct shard *shards; /* one for each reactor */
     unsigned shard_count;
-    int64_t started_ms;      /* monotonic */
-    atomic_bool jwks_wanted; /* a token named a key that is not known */
+    int64_t started_ms;             /* monotonic */
+    atomic_bool jwks_wanted;        /* a token named a key that is not known */
     _Atomic uint64_t open_channels; /* connections past their handshakes, until they are closed */
     /* The main thread only. */
     struct settings *settings; /* a reference: what the last reload gave */

@@ -256,8 +256,8 @@ static void handle_packet(struct connection *connection, const struct mqtt_frame
 
 static bool held_back(const struct connection *connection)
 {
-    return connection->stalled || connection->disk_wait || connection->rate_paused ||
-           connection->searching || connection->output_full || channel_is_closing(&connection->channel);
+    return connection->stalled || connection->disk_wait || connection->rate_paused || connection->searching ||
+           connection->output_full || channel_is_closing(&connection->channel);
 }
 
 /* A client that sends and does not read would make its acknowledgements pile up here. */

@@ -126,7 +126,8 @@ void search_resume(struct reactor *reactor, struct timer *timer)
 {
     struct shard *shard = reactor_user(reactor);
     while (!list_empty(&shard->searching) && shard->search_ns < SEARCH_NS_PER_TURN) {
-        struct connection_extras *extras = CONTAINER_OF(shard->searching.next, struct connection_extras, search);
+        struct connection_extras *extras =
+            CONTAINER_OF(shard->searching.next, struct connection_extras, search);
         struct connection *connection = extras->connection;
         list_remove(&extras->search);
         held_flush(connection);
@@ -252,7 +253,8 @@ static uint8_t judge(const struct connection *connection, const struct mqtt_subs
 static bool too_many(const struct session *session)
 {
     uint32_t max = session->shard->settings->mqtt.max_subscriptions;
-    return (max > 0 && session->subscriber.subscription_count > max) || session->filter_bytes > FILTER_BYTES_MAX;
+    return (max > 0 && session->subscriber.subscription_count > max) ||
+           session->filter_bytes > FILTER_BYTES_MAX;
 }
 
 /* Puts the subscription in force. Returns the QoS, or why it is refused after all. */

@@ -45,7 +45,8 @@ static void test_an_alias_may_change_its_topic_among_messages_that_come_together
     CLIENT_CONNECT(&publisher, site, false, .id = "p");
     static const char alias_1[] = {MQTT_PROP_TOPIC_ALIAS, 0, 1};
     struct mqtt_publish publish = {.raw_props = str_make(alias_1, sizeof(alias_1)), .payload = STR("x")};
-    static const char *const topics[] = {"a/topic/with/a/name/of/some/length", "", "", "another/topic/of/length", ""};
+    static const char *const topics[] = {"a/topic/with/a/name/of/some/length", "", "",
+                                         "another/topic/of/length", ""};
     for (size_t i = 0; i < LENGTH(topics); i++) {
         publish.topic = str_of(topics[i]);
         put_publish(&publisher, &publish);
@@ -77,7 +78,8 @@ static void test_one_encoding_serves_all_subscribers_of_a_kind(void **state)
         char id[16];
         snprintf(id, sizeof(id), "s-%u", i);
         CLIENT_CONNECT(&subscribers[i], site, false, .id = id);
-        put_subscribe(&subscribers[i], 1, "t", (struct mqtt_subscription){.retain_as_published = i % 2 != 0}, 0);
+        put_subscribe(&subscribers[i], 1, "t", (struct mqtt_subscription){.retain_as_published = i % 2 != 0},
+                      0);
         client_flush(&subscribers[i]);
         EXPECT(&subscribers[i], "SUBACK #1 00");
     }
@@ -87,7 +89,8 @@ static void test_one_encoding_serves_all_subscribers_of_a_kind(void **state)
     say_retained(&publisher, "t", 0, 0, payload);
     client_sync(&publisher);
     for (unsigned i = 0; i < SUBSCRIBERS; i++) {
-        EXPECT(&subscribers[i], i % 2 != 0 ? "PUBLISH t qos 0 retain <1000 bytes>" : "PUBLISH t qos 0 <1000 bytes>");
+        EXPECT(&subscribers[i],
+               i % 2 != 0 ? "PUBLISH t qos 0 retain <1000 bytes>" : "PUBLISH t qos 0 <1000 bytes>");
         client_drop(&subscribers[i]);
     }
     size_t bytes = 0;
@@ -123,8 +126,10 @@ static void add_user(const struct site *site, const char *name, const char *pass
     struct scram_credentials scram;
     ASSERT_OK(password_hash(str_of(password), hash, &err), err);
     ASSERT_OK(scram_derive(str_of(password), 4096, &scram, &err), err);
-    struct catalog_user user = {
-        .username = (char[64]){0}, .password_hash = hash, .has_scram = true, .scram_iterations = scram.iterations};
+    struct catalog_user user = {.username = (char[64]){0},
+                                .password_hash = hash,
+                                .has_scram = true,
+                                .scram_iterations = scram.iterations};
     snprintf(user.username, 64, "%s", name);
     memcpy(user.scram_salt, scram.salt, sizeof(user.scram_salt));
     memcpy(user.scram_stored_key, scram.stored_key, sizeof(user.scram_stored_key));
@@ -147,8 +152,8 @@ static void put_in_force(const struct site *site)
         on_shard(site, i, nothing, NULL);
 }
 
-static void login_hello(struct client *client, const struct site *site, struct hello hello, const char *username,
-                        const char *password)
+static void login_hello(struct client *client, const struct site *site, struct hello hello,
+                        const char *username, const char *password)
 {
     struct mqtt_connect connect = connect_of(&hello);
     connect.has_username = true;
@@ -250,7 +255,9 @@ static void test_logins_of_clients_that_have_gone_cost_nothing(void **state)
         snprintf(id, sizeof(id), "c-%u", i);
         login_hello(&clients[i], site, (struct hello){.id = id}, "nobody", "x");
     }
-    static const struct linger { int on, s; } reset = {1, 0};
+    static const struct linger {
+        int on, s;
+    } reset = {1, 0};
     for (unsigned i = 0; i < CLIENTS; i++) {
         setsockopt(clients[i].fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
         client_drop(&clients[i]);
@@ -422,12 +429,13 @@ static void test_retained_messages_that_have_expired_leave_the_disk(void **state
     CLIENT_CONNECT(&client, site, false, .id = "c");
     for (uint16_t i = 1; i <= 3; i++) {
         char topic[] = {'t', (char)('0' + i), '\0'};
-        put_publish(&client, &(struct mqtt_publish){.topic = str_of(topic),
-                                                    .qos = 1,
-                                                    .retain = true,
-                                                    .packet_id = i,
-                                                    .raw_props = str_make(expiry_1, i < 3 ? sizeof(expiry_1) : 0),
-                                                    .payload = STR("x")});
+        put_publish(&client,
+                    &(struct mqtt_publish){.topic = str_of(topic),
+                                           .qos = 1,
+                                           .retain = true,
+                                           .packet_id = i,
+                                           .raw_props = str_make(expiry_1, i < 3 ? sizeof(expiry_1) : 0),
+                                           .payload = STR("x")});
     }
     client_flush(&client);
     EXPECT(&client, "PUBACK #1 10", "PUBACK #2 10", "PUBACK #3 10");
@@ -629,7 +637,8 @@ static void test_a_subscription_that_cannot_be_stored_is_refused_and_forgotten(v
     client_bye(&client);
 }
 
-static bool count_subscription(struct str client_id, struct str filter, uint8_t options, uint32_t id, void *arg)
+static bool count_subscription(struct str client_id, struct str filter, uint8_t options, uint32_t id,
+                               void *arg)
 {
     (void)client_id;
     (void)options;
@@ -894,8 +903,8 @@ static void test_another_user_does_not_inherit_what_only_the_former_might_read(v
     }
     buf_free(&text);
     login_hello(&client, site, (struct hello){.id = "c", .keep = true}, "mallory", PASSWORD);
-    EXPECT(&client, "CONNACK resumed 00", "PUBLISH open/1 qos 1 #2 dup \"x\"", "PUBLISH open/2 qos 1 #3 \"y\"",
-           "PUBLISH open/2 qos 1 #4 \"y\"");
+    EXPECT(&client, "CONNACK resumed 00", "PUBLISH open/1 qos 1 #2 dup \"x\"",
+           "PUBLISH open/2 qos 1 #3 \"y\"", "PUBLISH open/2 qos 1 #4 \"y\"");
     say_publish(&publisher, "secret/3", 1, 7, "z");
     EXPECT(&publisher, "PUBACK #7 10");
     client_sync(&client);
