@@ -292,7 +292,6 @@ static void start_rate_limit(struct connection *connection)
 /* Most connections have no extras from here on. */
 static void end_setup(struct connection *connection)
 {
-    static const struct connection_extras none;
     struct connection_extras *extras = connection->extras;
     setup_free(extras->setup);
     *extras = (struct connection_extras){
@@ -301,7 +300,7 @@ static void end_setup(struct connection *connection)
         .expiry = extras->expiry,
         .token_rules = extras->token_rules,
     };
-    if (memcmp(extras, &none, sizeof(none)) == 0) {
+    if (extras->rate == NULL && extras->expiry == NULL && extras->token_rules == NULL) {
         mem_free(extras);
         connection->extras = NULL;
     } else {

@@ -16,6 +16,7 @@ static void grow(struct session_queue *queue)
 {
     uint32_t slots = queue->ring != NULL ? (queue->mask + 1) * 2 : FIRST_SLOTS;
     struct outgoing *ring = mem_alloc(slots * sizeof(*ring));
+    assert(queue->ring != NULL || queue->count == 0);
     for (uint32_t i = 0; i < queue->count; i++)
         ring[i] = queue->ring[(queue->head + i) & queue->mask];
     mem_free(queue->ring);

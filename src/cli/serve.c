@@ -29,8 +29,6 @@
 #define KEY_BYTES       8
 #define SECRET_BYTES    24
 
-extern char **environ;
-
 struct serve {
     const char *config_path;
     const char *dir;

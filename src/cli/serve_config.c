@@ -111,8 +111,8 @@ static void read_rate(struct config *config, const struct config_node *at, struc
 {
     out->messages_per_second = (uint32_t)config_int(config, at, "messages_per_second", 0, 0, UINT32_MAX,
                                                     "messages taken from one client; 0: no limit");
-    out->bytes_per_second = config_bytes(config, at, "bytes_per_second", "0",
-                                         "bytes taken from one client; 0: no limit");
+    out->bytes_per_second =
+        config_bytes(config, at, "bytes_per_second", "0", "bytes taken from one client; 0: no limit");
 }
 
 static void read_others(struct config *config, struct settings *out)

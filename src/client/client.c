@@ -220,11 +220,12 @@ static bool refused(const struct client *client, const struct mqtt_connack *conn
               refusal_text(client->version, connack->reason), why.len > 0 ? ", " : "", STR_ARG(why));
     bool credentials = v5 ? connack->reason == MQTT_BAD_CREDENTIALS || connack->reason == MQTT_NOT_AUTHORIZED
                           : connack->reason == 4 || connack->reason == 5;
-    if (credentials)
+    if (credentials) {
         error_hint(err, has_username ? "check user name (-u) and password (-P)"
                                      : "give a user name (-u) and a password (-P)");
-    else if (connack->reason == (v5 ? MQTT_UNSUPPORTED_VERSION : 1))
+    } else if (connack->reason == (v5 ? MQTT_UNSUPPORTED_VERSION : 1)) {
         error_hint(err, "try another protocol version (-V)");
+    }
     return false;
 }
 

@@ -167,10 +167,11 @@ static bool topic_parse(struct command_options *options, const char *text, struc
         return error_set(err, ERR_INVALID, "--topic %s: more than %d filters", text, COMMAND_TOPICS_MAX);
     if (options->command == COMMAND_PUB && !topic_name_valid(str_of(text)))
         return error_set(err, ERR_INVALID, "--topic %s: no topic name (not empty, no + and no #)", text);
-    if (options->command == COMMAND_SUB && !topic_filter_parse(str_of(text), &filter))
+    if (options->command == COMMAND_SUB && !topic_filter_parse(str_of(text), &filter)) {
         return error_set(err, ERR_INVALID,
                          "--topic %s: no topic filter (+ stands alone in its level, # alone in the last)",
                          text);
+    }
     options->topics[options->topic_count++] = text;
     return true;
 }
