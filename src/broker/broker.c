@@ -157,6 +157,7 @@ struct broker *broker_start(const struct broker_options *options, struct error *
 {
     struct broker *broker = mem_zalloc(sizeof(*broker));
     broker->catalog = options->catalog;
+    broker->feeds = options->feeds;
     broker->settings = options->settings;
     broker->started_ms = clock_mono_ms();
     broker->shard_count = reactors_wanted(options->reactors);

@@ -13,11 +13,13 @@
 #include "net/net.h"
 
 struct broker;
+struct feed_provider;
 
 struct broker_options {
-    unsigned reactors;         /* 0: one a core */
-    struct catalog *catalog;   /* borrowed until broker_free() */
-    struct settings *settings; /* takes one reference */
+    unsigned reactors;                 /* 0: one a core */
+    struct catalog *catalog;           /* borrowed until broker_free() */
+    struct settings *settings;         /* takes one reference */
+    const struct feed_provider *feeds; /* borrowed until broker_free(); NULL: none */
 };
 
 /* Starts the reactors with the sessions, subscriptions and retained messages of the catalog; no listener yet.

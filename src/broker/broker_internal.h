@@ -10,11 +10,13 @@
 #include "base/random.h"
 #include "base/thread.h"
 #include "broker/broker.h"
+#include "broker/feed.h"
 #include "broker/inflight.h"
 #include "broker/log_quota.h"
 #include "broker/message.h"
 #include "broker/retained.h"
 #include "broker/router.h"
+#include "broker/service.h"
 #include "mqtt/mqtt.h"
 
 struct connection;
@@ -27,6 +29,7 @@ struct auth_request;
 struct token_expiry;
 struct watcher;
 struct access;
+struct session_feeds;
 
 #define REACTORS_MAX 64
 
@@ -105,6 +108,8 @@ struct shard {
     struct timer search;
     int64_t search_ns; /* spent on such searches in this turn */
     struct timer housekeeping;
+    struct turn_task *turn_first; /* what services do at the end of this turn, in order */
+    struct turn_task *turn_last;
     struct random random;
     uint64_t next_id; /* of subscribers: index + n * reactors */
     unsigned index;
@@ -122,6 +127,8 @@ struct shard {
 
 struct broker {
     struct catalog *catalog;
+    const struct feed_provider *feeds; /* NULL: there are none */
+    _Atomic uint64_t next_service_id;  /* of their subscribers */
     struct router *router;
     struct retained *retained;
     struct worker_pool *workers;
@@ -330,9 +337,9 @@ struct ack_ticket {
     atomic_uint reason; /* the first failure; MQTT_SUCCESS */
 };
 
-struct ack_ticket *ticket_new(struct shard *shard);          /* with one count, the caller's */
-void ticket_hold(struct ack_ticket *ticket);                 /* one count more */
-void ticket_done(struct ack_ticket *ticket, uint8_t reason); /* one count less; thread: any */
+struct ack_ticket *ticket_new(struct shard *shard); /* with one count, the caller's */
+void ticket_hold(struct ack_ticket *ticket);        /* one count more */
+/* ticket_done(): service.h */
 
 /* One acknowledgement in the connection's order. */
 struct held {
@@ -400,6 +407,7 @@ struct session {
     struct inflight inflight;
     struct packet_id_set received; /* QoS 2 from the client, until PUBREL */
     struct session_away *away;     /* timers while the client is away, the will with a delay: session.c */
+    struct session_feeds *feeds;   /* NULL: none; feed.c */
     struct session_will *will;
     uint64_t filter_bytes; /* of its subscriptions */
     uint32_t expiry_s;
@@ -423,10 +431,17 @@ static inline struct str session_client_id(const struct session *session)
 
 struct session *session_find(struct shard *shard, struct str client_id, uint64_t hash);
 struct session *session_new(struct shard *shard, struct str client_id, uint64_t hash);
-/* The router's subscribe and unsubscribe, with the session's count of bytes. */
+/* The router's subscribe and unsubscribe, with the session's count of bytes. Not for the filters of feeds. */
 bool session_subscribe(struct session *session, const struct topic_filter *filter,
                        const struct subscribe_options *options);
-bool session_unsubscribe(struct session *session, const struct topic_filter *filter);
+/* Of either kind. `text`: as subscribed. Returns whether there was one. */
+bool session_unsubscribe(struct session *session, struct str text, const struct topic_filter *filter);
+/* Its subscriptions of both kinds, as router_subscriptions_each(). */
+void session_subscriptions_each(struct session *session,
+                                bool (*each)(struct str filter, const struct subscribe_options *options,
+                                             void *arg),
+                                void *arg);
+uint32_t session_subscription_count(const struct session *session);
 /* Ends it: subscriptions, queue and catalog rows go. The connection must be gone. */
 void session_end(struct shard *shard, struct session *session);
 /* The connection comes, or goes (then: will, expiry). */
@@ -452,6 +467,41 @@ void session_deliver(struct subscriber *subscriber, const struct route_target *t
 void session_push(struct shard *shard, struct session *session, const struct outgoing *outgoing);
 /* Sends what can be sent: what was in flight when the last connection ended, then the queue. */
 void session_pump(struct shard *shard, struct session *session);
+
+/* Sends past the queue, which is empty, what a feed gives. Returns the in-flight entry; NULL at QoS 0, or if the client
+ * does not take it (then *sent is false). */
+struct inflight_entry *session_send(struct session *session, struct publication *publication,
+                                    const struct subscribe_options *options, bool *sent);
+/* How many messages that takes; 0: the client is away or behind, or others are before them. */
+uint32_t session_room(struct session *session);
+
+/* feed.c: subscriptions that a provider answers */
+bool feed_filter(const struct broker *broker, const struct topic_filter *filter);
+/* As rules see it; false: no valid filter of the provider. */
+bool feed_canonical(const struct broker *broker, const struct topic_filter *filter, struct buf *out);
+bool feed_allowed(const struct session *session, const struct client_acl *acl,
+                  const struct topic_filter *filter);
+/* Opens the feed, or changes the options of the one that has this filter: *is_new tells which. MQTT_SUCCESS or why it is
+ * refused, then *why is a text. */
+uint8_t feed_subscribe(struct session *session, struct str text, const struct topic_filter *filter,
+                       const struct subscribe_options *options, struct str start, bool restored, bool *is_new,
+                       const char **why);
+bool feed_unsubscribe(struct session *session, struct str text);
+void feeds_start(struct session *session); /* SUBACK is on its way: they may be pulled */
+uint32_t feed_count(const struct session *session);
+void feed_each(struct session *session,
+               bool (*each)(struct str filter, const struct subscribe_options *options, void *arg),
+               void *arg);
+void feeds_pull(
+    struct session *session); /* as long as the client takes messages, at most a share of the turn */
+bool feeds_wait(const struct session *session); /* some have messages */
+void feeds_presence(struct session *session, bool here);
+void feeds_close(struct session *session, enum feed_end why);
+/* An entry leaves the in-flight table, or is PUBREC's: its feed is told, once. */
+void feed_settle(struct session *session, struct inflight_entry *entry, uint8_t reason);
+
+/* service.c */
+void turn_tasks_run(struct shard *shard);
 
 /* catalog_writes.c */
 /* done: called on this shard's reactor; err NULL: on disk. */

@@ -178,9 +178,10 @@ static uint32_t *copy_ids(const uint32_t *ids, uint16_t count)
     return copy;
 }
 
-/* Sends it and, for QoS 1 and 2, notes it as in flight. Takes what `outgoing` holds. */
-static void send_outgoing(struct shard *shard, struct session *session, struct publication *publication,
-                          const struct outgoing *outgoing)
+/* Sends it and, for QoS 1 and 2, notes it as in flight. Takes what `outgoing` holds. Returns the packet identifier, 0 at
+ * QoS 0 or if the client does not take it: then *sent is false. */
+static uint16_t send_outgoing(struct shard *shard, struct session *session, struct publication *publication,
+                              const struct outgoing *outgoing, bool *sent)
 {
     struct send send = {
         .ids = outgoing->ids != NULL ? outgoing->ids + 1 : NULL,
@@ -189,12 +190,15 @@ static void send_outgoing(struct shard *shard, struct session *session, struct p
         .retain = outgoing->retain,
     };
     if (outgoing->qos == 0) {
-        send_any(shard, session, publication, &send);
-        return;
+        *sent = send_any(shard, session, publication, &send);
+        return 0;
     }
     send.packet_id = inflight_add(&session->inflight, outgoing);
-    if (!send_any(shard, session, publication, &send))
-        inflight_remove(&session->inflight, inflight_find(&session->inflight, send.packet_id));
+    *sent = send_any(shard, session, publication, &send);
+    if (*sent)
+        return send.packet_id;
+    inflight_remove(&session->inflight, inflight_find(&session->inflight, send.packet_id));
+    return 0;
 }
 
 /* Whether one more message may be put in flight: their bytes are bounded as the queue's are. */
@@ -308,7 +312,8 @@ void session_deliver(struct subscriber *subscriber, const struct route_target *t
         .qos = qos,
         .retain = retain,
     };
-    send_outgoing(shard, session, publication, &outgoing);
+    bool sent;
+    send_outgoing(shard, session, publication, &outgoing, &sent);
 }
 
 void session_push(struct shard *shard, struct session *session, const struct outgoing *outgoing)
@@ -338,8 +343,10 @@ static void send_again(struct session *session, struct inflight_entry *entry)
         .retain = entry->retain,
         .dup = true,
     };
-    if (!send_any(session->shard, session, &publication, &send))
-        inflight_remove(&session->inflight, entry);
+    if (send_any(session->shard, session, &publication, &send))
+        return;
+    feed_settle(session, entry, MQTT_PACKET_TOO_LARGE);
+    inflight_remove(&session->inflight, entry);
 }
 
 /* [MQTT-4.4.0-1], in the order of the first sending [MQTT-4.6.0-1]. False: there is more, but no room. */
@@ -353,17 +360,52 @@ static bool pump_inflight(struct session *session)
     return true;
 }
 
-void session_pump(struct shard *shard, struct session *session)
+/* ---- Feeds ----------------------------------------------------------------------------------------------- */
+
+#define ROOM_MAX 64 /* of QoS 0 messages, or more than the window: how often the output is looked at */
+
+uint32_t session_room(struct session *session)
 {
     struct connection *connection = session->connection;
-    if (connection == NULL || connection->state != CONNECTION_OPEN || !pump_inflight(session))
-        return;
+    if (connection == NULL || connection->state != CONNECTION_OPEN || !session_queue_empty(&session->queue) ||
+        session->inflight.unsent > 0 || !window_open(session) || !inflight_room(session) ||
+        !channel_ready(&connection->channel))
+        return 0;
+    uint32_t window = connection->receive_maximum - session->inflight.sent;
+    return window < ROOM_MAX ? window : ROOM_MAX;
+}
+
+struct inflight_entry *session_send(struct session *session, struct publication *publication,
+                                    const struct subscribe_options *options, bool *sent)
+{
+    struct shard *shard = session->shard;
+    uint8_t qos = options->qos < publication->qos ? options->qos : publication->qos;
+    struct outgoing outgoing = {
+        .qos = qos,
+        .retain = options->retain_as_published && publication->retain,
+    };
+    uint16_t id_count = options->id != 0;
+    if (qos == 0) {
+        const struct send send = {.ids = &options->id, .id_count = id_count, .retain = outgoing.retain};
+        *sent = send_any(shard, session, publication, &send);
+        return NULL;
+    }
+    outgoing.message = message_ref(publication_message(publication));
+    outgoing.ids = copy_ids(&options->id, id_count);
+    uint16_t packet_id = send_outgoing(shard, session, publication, &outgoing, sent);
+    return *sent ? inflight_find(&session->inflight, packet_id) : NULL;
+}
+
+/* False: there is more, but no room. */
+static bool pump_queue(struct shard *shard, struct session *session)
+{
+    struct connection *connection = session->connection;
     int64_t now_ms = reactor_wall_ms(shard->reactor);
     struct outgoing *next;
     while ((next = session_queue_peek(&session->queue)) != NULL) {
         if (!channel_ready(&connection->channel) ||
             (next->qos > 0 && (!window_open(session) || !inflight_room(session))))
-            return;
+            return false;
         struct outgoing outgoing = session_queue_pop(&session->queue);
         COUNT(shard, queued_messages, -1);
         if (outgoing.message->expires_ms != 0 && outgoing.message->expires_ms <= now_ms) {
@@ -373,9 +415,19 @@ void session_pump(struct shard *shard, struct session *session)
         }
         struct publication publication;
         publication_of_message(outgoing.message, &publication);
-        bool keeps = outgoing.qos > 0;
-        send_outgoing(shard, session, &publication, &outgoing);
+        bool keeps = outgoing.qos > 0, sent;
+        send_outgoing(shard, session, &publication, &outgoing, &sent);
         if (!keeps)
             outgoing_release(&outgoing);
     }
+    return true;
+}
+
+void session_pump(struct shard *shard, struct session *session)
+{
+    struct connection *connection = session->connection;
+    if (connection == NULL || connection->state != CONNECTION_OPEN || !pump_inflight(session))
+        return;
+    if (pump_queue(shard, session) && session->feeds != NULL)
+        feeds_pull(session);
 }

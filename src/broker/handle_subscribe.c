@@ -149,7 +149,7 @@ static void take_back(struct session *session, struct held_subscribe *answer)
         answer->granted[i].send_retained = false;
         if (!answer->granted[i].is_new || !topic_filter_parse(text, &filter))
             continue;
-        session_unsubscribe(session, &filter);
+        session_unsubscribe(session, text, &filter);
         persist_subscription(session->shard, session_client_id(session), text, NULL, true, NULL, &err);
     }
 }
@@ -211,6 +211,7 @@ bool held_subscribe_send(struct connection *connection, struct held *held)
     if ((!answer->answered && !answer_send(connection, held)) || channel_is_closing(&connection->channel))
         return true;
     bool finished = its_turn && search_on(session, answer);
+    feeds_start(session);
     session_pump(shard, session);
     if (!finished)
         stand_in_line(shard, connection);
@@ -232,6 +233,13 @@ static void reply(struct connection *connection, uint8_t type, uint16_t packet_i
 
 /* ---- SUBSCRIBE ------------------------------------------------------------------------------------------- */
 
+static bool may_subscribe(const struct connection *connection, const struct topic_filter *filter)
+{
+    return feed_filter(connection->session->shard->broker, filter)
+               ? feed_allowed(connection->session, connection->acl, filter)
+               : client_may_subscribe(connection->acl, filter->filter);
+}
+
 static uint8_t judge(const struct connection *connection, const struct mqtt_subscription *asked,
                      struct topic_filter *filter)
 {
@@ -243,7 +251,7 @@ static uint8_t judge(const struct connection *connection, const struct mqtt_subs
         return MQTT_SHARED_NOT_SUPPORTED;
     if (filter->wildcard && !mqtt->wildcard_available)
         return MQTT_WILDCARD_NOT_SUPPORTED;
-    if (!client_may_subscribe(connection->acl, filter->filter)) {
+    if (!may_subscribe(connection, filter)) {
         COUNT(connection->session->shard, acl_denied, 1);
         return connection->session->shard->settings->acl_denied_reason;
     }
@@ -253,13 +261,36 @@ static uint8_t judge(const struct connection *connection, const struct mqtt_subs
 static bool too_many(const struct session *session)
 {
     uint32_t max = session->shard->settings->mqtt.max_subscriptions;
-    return (max > 0 && session->subscriber.subscription_count > max) ||
-           session->filter_bytes > FILTER_BYTES_MAX;
+    return (max > 0 && session_subscription_count(session) > max) || session->filter_bytes > FILTER_BYTES_MAX;
+}
+
+/* The user property `start`, for feeds; empty: there is none. */
+static struct str start_of(const struct mqtt_properties *properties)
+{
+    struct str key, value;
+    for (size_t position = 0; mqtt_user_property_next(properties->raw, &position, &key, &value);) {
+        if (str_is(key, "start"))
+            return value;
+    }
+    return STR("");
+}
+
+/* MQTT_SUCCESS, or why it is refused. */
+static uint8_t put_in_force(struct session *session, struct str text, const struct topic_filter *filter,
+                            const struct mqtt_properties *properties, struct granted *granted)
+{
+    if (!feed_filter(session->shard->broker, filter)) {
+        granted->is_new = session_subscribe(session, filter, &granted->options);
+        return MQTT_SUCCESS;
+    }
+    const char *why = NULL;
+    return feed_subscribe(session, text, filter, &granted->options, start_of(properties), false,
+                          &granted->is_new, &why);
 }
 
 /* Puts the subscription in force. Returns the QoS, or why it is refused after all. */
 static uint8_t grant(struct connection *connection, const struct mqtt_subscription *asked,
-                     const struct topic_filter *filter, uint8_t qos, uint32_t id,
+                     const struct topic_filter *filter, uint8_t qos, const struct mqtt_properties *properties,
                      struct held_subscribe *answer)
 {
     struct session *session = connection->session;
@@ -269,18 +300,21 @@ static uint8_t grant(struct connection *connection, const struct mqtt_subscripti
         .no_local = asked->no_local,
         .retain_as_published = asked->retain_as_published || connection->bridge,
         .retain_handling = asked->retain_handling,
-        .id = id,
+        .id = properties->subscription_id,
     };
-    granted->is_new = session_subscribe(session, filter, &granted->options);
+    uint8_t reason = put_in_force(session, asked->filter, filter, properties, granted);
+    if (reason >= 0x80)
+        return reason;
     if (granted->is_new && too_many(session)) { /* replacing one needs no room */
-        session_unsubscribe(session, filter);
+        session_unsubscribe(session, asked->filter, filter);
         return MQTT_QUOTA_EXCEEDED;
     }
     granted->filter = str_dup(asked->filter);
     answer->granted_count++;
     /* [MQTT-3.8.4-4, 3.3.1-9 to 3.3.1-11]; never for shared subscriptions (4.8.2). */
     granted->send_retained =
-        !filter->shared && (asked->retain_handling == 0 || (asked->retain_handling == 1 && granted->is_new));
+        !filter->shared && !feed_filter(session->shard->broker, filter) &&
+        (asked->retain_handling == 0 || (asked->retain_handling == 1 && granted->is_new));
     return qos;
 }
 
@@ -316,8 +350,7 @@ void handle_subscribe(struct connection *connection, const struct mqtt_frame *fr
         struct topic_filter filter;
         uint8_t verdict = judge(connection, &asked, &filter);
         if (verdict < 0x80)
-            verdict =
-                grant(connection, &asked, &filter, verdict, subscribe.properties.subscription_id, answer);
+            verdict = grant(connection, &asked, &filter, verdict, &subscribe.properties, answer);
         answer->reasons[i] = verdict;
         if (verdict >= 0x80) {
             connection_log_refusal(connection, "subscription refused", asked.filter,
@@ -349,7 +382,7 @@ void handle_unsubscribe(struct connection *connection, const struct mqtt_frame *
             answer->reasons[i] = MQTT_BAD_TOPIC_FILTER;
             continue;
         }
-        if (!session_unsubscribe(session, &filter))
+        if (!session_unsubscribe(session, text, &filter))
             answer->reasons[i] = MQTT_NO_SUBSCRIPTION_EXISTED;
         struct error err;
         if (ticket != NULL) /* always: the disk may have failed the time before */

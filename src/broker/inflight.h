@@ -15,9 +15,13 @@ enum inflight_state {
     INFLIGHT_RELEASED   /* QoS 2 waits for PUBCOMP; its message is given back */
 };
 
+struct feed;
+
 struct inflight_entry {
     struct message *message; /* a reference; NULL once released */
     uint32_t *ids;
+    struct feed *feed; /* to be told how it ends, with this tag; NULL: nobody is. feed.c sets it */
+    uint64_t tag;
     uint16_t packet_id;
     uint16_t older; /* the neighbours in the order of sending, by identifier; 0: none */
     uint16_t younger;

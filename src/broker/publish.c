@@ -66,6 +66,7 @@ static void start_encoding(struct shard *shard, struct publication *publication,
 static void deliver_all(struct shard *shard, struct publication *publication, const struct route *route,
                         bool handed)
 {
+    publication->shard = shard;
     start_encoding(shard, publication, route->target_count);
     for (uint32_t i = 0; i < route->target_count; i++) {
         const struct route_target *target = &route->targets[i];
@@ -252,6 +253,7 @@ static void accept_publish(struct connection *connection, struct shard *shard, c
     uint8_t reason = MQTT_SUCCESS;
     if (burst_add(shard, publication, route, false))
         return;
+    publication->acknowledged = in->qos > 0;
     if (in->retain) {
         publication->ticket = in->qos > 0 ? ticket_new(shard) : NULL;
         reason = publish_retained(shard, publication);
@@ -313,9 +315,11 @@ void handle_publish(struct connection *connection, const struct mqtt_frame *fram
     publication.payload = in.payload;
     publication.qos = in.qos;
     publication.retain = in.retain;
+    publication.shard = shard;
+    publication.publisher = connection->session;
     publication.publisher_id = connection->session->subscriber.id;
     publication.publisher_hash = connection->session->subscriber.name_hash;
     accept_publish(connection, shard, &in, &publication, route);
-    if (handoff_congested(shard) || (in.retain && disk_congested(shard)))
+    if (handoff_congested(shard) || ((in.retain || publication.charged) && disk_congested(shard)))
         handoff_stall(shard, connection);
 }

@@ -57,6 +57,7 @@ static void session_free(struct shard *shard, struct session *session)
 {
     away_clear(shard, session);
     session_will_drop(session);
+    feeds_close(session, FEED_STOPPING); /* unless session_end() has closed them */
     router_unsubscribe_all(shard->broker->router, &session->subscriber);
     COUNT(shard, queued_messages, -(int64_t)session->queue.count);
     session_queue_clear(&session->queue);
@@ -72,6 +73,7 @@ void session_end(struct shard *shard, struct session *session)
         session_will_publish(shard, session); /* the delay ends with the session [MQTT-3.1.3-9] */
     if (session->persisted)
         persist_session(shard, session_client_id(session), 0, 0, true, NULL);
+    feeds_close(session, FEED_SESSION_ENDED);
     map_remove_item(&shard->sessions, session->subscriber.name_hash, session);
     COUNT(shard, sessions, -1);
     session_free(shard, session);
@@ -94,12 +96,28 @@ bool session_subscribe(struct session *session, const struct topic_filter *filte
     return is_new;
 }
 
-bool session_unsubscribe(struct session *session, const struct topic_filter *filter)
+bool session_unsubscribe(struct session *session, struct str text, const struct topic_filter *filter)
 {
+    if (feed_filter(session->shard->broker, filter))
+        return feed_unsubscribe(session, text);
     bool was = router_unsubscribe(session->shard->broker->router, &session->subscriber, filter);
     if (was)
         session->filter_bytes -= filter->filter.len + filter->group.len;
     return was;
+}
+
+void session_subscriptions_each(struct session *session,
+                                bool (*each)(struct str filter, const struct subscribe_options *options,
+                                             void *arg),
+                                void *arg)
+{
+    router_subscriptions_each(session->shard->broker->router, &session->subscriber, each, arg);
+    feed_each(session, each, arg);
+}
+
+uint32_t session_subscription_count(const struct session *session)
+{
+    return session->subscriber.subscription_count + feed_count(session);
 }
 
 /* ---- Expiry ---------------------------------------------------------------------------------------------- */
@@ -129,7 +147,7 @@ void session_set_expiry(struct shard *shard, struct session *session, uint32_t e
     if (session->expiry_s > 0) {
         persist_session(shard, session_client_id(session), session->expiry_s, 0, false, NULL);
         if (!session->persisted)
-            router_subscriptions_each(shard->broker->router, &session->subscriber, persist_each, session);
+            session_subscriptions_each(session, persist_each, session);
         session->persisted = true;
     } else if (session->persisted) {
         persist_session(shard, session_client_id(session), 0, 0, true, NULL);
@@ -196,6 +214,7 @@ void session_attach(struct shard *shard, struct session *session, struct connect
     session->warned = false;
     connection->session = session;
     atomic_store_explicit(&session->subscriber.online, true, memory_order_relaxed);
+    feeds_presence(session, true);
 }
 
 void session_detach(struct shard *shard, struct session *session)
@@ -209,6 +228,7 @@ void session_detach(struct shard *shard, struct session *session)
     connection->session = NULL;
     inflight_all_unsent(&session->inflight);
     atomic_store_explicit(&session->subscriber.online, false, memory_order_relaxed);
+    feeds_presence(session, false);
     if (no_will)
         session_will_drop(session); /* [MQTT-3.14.4-3] */
     if (session->discarded || session->expiry_s == 0) {
@@ -242,6 +262,7 @@ void session_will_publish(struct shard *shard, struct session *session)
     publication.message = NULL;
     if (publication.expiry_at > 0)
         publication.expires_ms += reactor_wall_ms(shard->reactor);
+    publication.publisher = session;
     publication.publisher_id = session->subscriber.id;
     publication.publisher_hash = session->subscriber.name_hash;
     if (publication.retain)

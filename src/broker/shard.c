@@ -50,6 +50,19 @@ static void housekeeping(struct reactor *reactor, struct timer *timer)
     }
 }
 
+static void restore_subscription(struct session *session, const struct subscription_seed *seed,
+                                 const struct topic_filter *filter)
+{
+    bool is_new;
+    const char *why = NULL;
+    if (!feed_filter(session->shard->broker, filter))
+        session_subscribe(session, filter, &seed->options);
+    else if (feed_subscribe(session, seed->filter, filter, &seed->options, STR(""), true, &is_new, &why) >=
+             0x80)
+        LOG_WARNING("subscription not restored", LOG_STR("client_id", session_client_id(session)),
+                    LOG_STR("filter", seed->filter), LOG_TEXT("reason", why));
+}
+
 static void build_sessions(struct shard *shard)
 {
     for (const struct client_seed *seed = shard->seeds; seed != NULL; seed = seed->next) {
@@ -57,7 +70,7 @@ static void build_sessions(struct shard *shard)
         for (const struct subscription_seed *sub = seed->subscriptions; sub != NULL; sub = sub->next) {
             struct topic_filter filter;
             if (topic_filter_parse(sub->filter, &filter))
-                session_subscribe(session, &filter, &sub->options);
+                restore_subscription(session, sub, &filter);
         }
     }
     shard->seeds = NULL;
@@ -80,6 +93,7 @@ void shard_turn_end(struct reactor *reactor)
 {
     struct shard *shard = reactor_user(reactor);
     shard->search_ns = 0;
+    turn_tasks_run(shard); /* before others hear of these messages */
     handoff_flush(shard);
 }
 
@@ -88,8 +102,10 @@ void shard_stop(struct reactor *reactor)
     struct shard *shard = reactor_user(reactor);
     timer_clear(reactor, &shard->housekeeping);
     timer_clear(reactor, &shard->search);
-    handoff_flush(shard); /* wills of the last connections: a reactor that has ended gives them back */
+    turn_tasks_run(shard); /* wills of the last connections */
+    handoff_flush(shard);  /* a reactor that has ended gives them back */
     session_free_all(shard);
+    turn_tasks_run(shard);
     route_cache_free(shard->routes);
     buf_free(&shard->scratch);
     buf_free(&shard->props);

@@ -4,11 +4,10 @@
 #include "base/mem.h"
 
 /* The last count is gone: on the reactor that made the ticket. */
-static void come_home(struct reactor *reactor, struct mail *mail)
+static void finish(struct ack_ticket *ticket)
 {
-    struct ack_ticket *ticket = CONTAINER_OF(mail, struct ack_ticket, mail);
     struct held *held = ticket->held;
-    if (reactor != NULL && held != NULL) {
+    if (held != NULL) {
         uint8_t reason = (uint8_t)atomic_load_explicit(&ticket->reason, memory_order_relaxed);
         if (reason >= 0x80)
             held->reason = reason;
@@ -16,6 +15,15 @@ static void come_home(struct reactor *reactor, struct mail *mail)
         held_flush(held->connection);
     }
     mem_free(ticket);
+}
+
+static void come_home(struct reactor *reactor, struct mail *mail)
+{
+    struct ack_ticket *ticket = CONTAINER_OF(mail, struct ack_ticket, mail);
+    if (reactor == NULL)
+        mem_free(ticket); /* it has ended, and its connections with it */
+    else
+        finish(ticket);
 }
 
 struct ack_ticket *ticket_new(struct shard *shard)
@@ -33,13 +41,26 @@ void ticket_hold(struct ack_ticket *ticket)
     atomic_fetch_add_explicit(&ticket->pending, 1, memory_order_relaxed);
 }
 
-void ticket_done(struct ack_ticket *ticket, uint8_t reason)
+/* True: it was the last count. */
+static bool count_down(struct ack_ticket *ticket, uint8_t reason)
 {
     unsigned none = MQTT_SUCCESS;
     if (reason >= 0x80)
         atomic_compare_exchange_strong_explicit(&ticket->reason, &none, reason, memory_order_relaxed,
                                                 memory_order_relaxed);
     /* Release what this thread did before the count falls; acquire it all with the last. */
-    if (atomic_fetch_sub_explicit(&ticket->pending, 1, memory_order_acq_rel) == 1)
+    return atomic_fetch_sub_explicit(&ticket->pending, 1, memory_order_acq_rel) == 1;
+}
+
+void ticket_done(struct ack_ticket *ticket, uint8_t reason)
+{
+    if (count_down(ticket, reason))
         reactor_post(ticket->home, &ticket->mail);
+}
+
+void ticket_done_here(struct ack_ticket *ticket, uint8_t reason)
+{
+    assert(reactor_is_current(ticket->home));
+    if (count_down(ticket, reason))
+        finish(ticket);
 }
