@@ -30,11 +30,6 @@ void access_unref(struct access *access)
 
 /* ---- From the catalog ------------------------------------------------------------------------------------ */
 
-static char *copy_or_null(const char *text)
-{
-    return text != NULL ? mem_strdup(text) : NULL;
-}
-
 /* A rule that cannot be read is left out with an error line if it allows; if it denies, it denies everybody. */
 static bool add_rule(const struct catalog_rule *row, void *arg)
 {
@@ -43,8 +38,8 @@ static bool add_rule(const struct catalog_rule *row, void *arg)
         .allow = row->allow,
         .publish = row->publish,
         .subscribe = row->subscribe,
-        .username = copy_or_null(row->username),
-        .client_id = copy_or_null(row->client_id),
+        .username = mem_strdup_or_null(row->username),
+        .client_id = mem_strdup_or_null(row->client_id),
     };
     struct error err;
     if (row->address != NULL) {
@@ -78,7 +73,7 @@ static bool add_ban(const struct catalog_ban *row, void *arg)
         return true;
     }
     ban.who = mem_strdup(row->who);
-    ban.reason = copy_or_null(row->reason);
+    ban.reason = mem_strdup_or_null(row->reason);
     access->bans = mem_realloc(access->bans, (access->ban_count + 1) * sizeof(ban));
     access->bans[access->ban_count++] = ban;
     return true;

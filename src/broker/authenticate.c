@@ -105,7 +105,7 @@ static void check_password(struct auth_request *request)
 static void take_claims(struct auth_request *request, struct jwt_claims *claims)
 {
     struct identity *identity = &request->identity;
-    identity->username = claims->username != NULL ? mem_strdup(claims->username) : NULL;
+    identity->username = mem_strdup_or_null(claims->username);
     identity->superuser = claims->superuser;
     identity->expires_s = claims->expires_s;
     if (!claims->has_acl)

@@ -54,17 +54,12 @@ static void tell_shards(struct broker *broker, struct settings *settings, struct
 
 /* ---- Looking --------------------------------------------------------------------------------------------- */
 
-static char *copy_or_null(const char *text)
-{
-    return text != NULL ? mem_strdup(text) : NULL;
-}
-
 /* Fetches the token keys if they are due. True if they are other than before. */
 static bool refresh_jwks(struct watcher *watcher)
 {
     pthread_mutex_lock(&watcher->lock);
-    char *url = copy_or_null(watcher->settings->auth.jwks_url);
-    char *ca = copy_or_null(watcher->settings->auth.jwks_ca_file);
+    char *url = mem_strdup_or_null(watcher->settings->auth.jwks_url);
+    char *ca = mem_strdup_or_null(watcher->settings->auth.jwks_ca_file);
     int64_t refresh_ms = watcher->settings->auth.jwks_refresh_ms;
     pthread_mutex_unlock(&watcher->lock);
     int64_t now_ms = clock_mono_ms();

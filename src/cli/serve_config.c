@@ -15,11 +15,6 @@ struct reader {
     struct serve_config *out;
 };
 
-static char *owned(const char *text)
-{
-    return text != NULL ? mem_strdup(text) : NULL;
-}
-
 /* A duration in whole seconds, from min to max. */
 static uint32_t read_seconds(struct config *config, const struct config_node *at, const char *key,
                              const char *fallback, uint32_t min, uint32_t max, const char *doc)
@@ -154,19 +149,22 @@ static void read_jwt(struct config *config, const struct config_node *auth, stru
 {
     static const char *const sources[] = {"password", "username", NULL};
     const struct config_node *at = config_section(config, auth, "jwt");
-    out->jwt_secret = owned(config_secret(config, at, "secret", "HS256 secret, 32 bytes or more"));
-    out->jwt_public_key_file = owned(
+    out->jwt_secret =
+        mem_strdup_or_null(config_secret(config, at, "secret", "HS256 secret, 32 bytes or more"));
+    out->jwt_public_key_file = mem_strdup_or_null(
         config_text(config, at, "public_key", NULL, "PEM file with an RSA (RS256) or P-256 (ES256) key"));
-    out->jwks_file = owned(config_text(config, at, "jwks_file", NULL, "file with a JSON Web Key set"));
-    out->jwks_url = owned(config_text(config, at, "jwks_url", NULL, "URL of a JSON Web Key set"));
+    out->jwks_file =
+        mem_strdup_or_null(config_text(config, at, "jwks_file", NULL, "file with a JSON Web Key set"));
+    out->jwks_url =
+        mem_strdup_or_null(config_text(config, at, "jwks_url", NULL, "URL of a JSON Web Key set"));
     out->jwks_refresh_ms =
         config_duration_ms(config, at, "jwks_refresh", "5m", "how often the set is fetched");
-    out->jwks_ca_file =
-        owned(config_text(config, at, "jwks_ca", NULL, "authorities for the URL; default: the system's"));
-    out->jwt.issuer = owned(config_text(config, at, "issuer", NULL, "required `iss`"));
-    out->jwt.audience = owned(config_text(config, at, "audience", NULL, "required `aud`"));
+    out->jwks_ca_file = mem_strdup_or_null(
+        config_text(config, at, "jwks_ca", NULL, "authorities for the URL; default: the system's"));
+    out->jwt.issuer = mem_strdup_or_null(config_text(config, at, "issuer", NULL, "required `iss`"));
+    out->jwt.audience = mem_strdup_or_null(config_text(config, at, "audience", NULL, "required `aud`"));
     out->jwt.username_claim =
-        owned(config_text(config, at, "username_claim", "sub", "claim that names the user"));
+        mem_strdup_or_null(config_text(config, at, "username_claim", "sub", "claim that names the user"));
     out->jwt_source = (enum jwt_source)config_choice(config, at, "from", sources, JWT_FROM_PASSWORD,
                                                      "where clients put the token");
     out->jwt.leeway_s =
@@ -220,8 +218,8 @@ static void read_rule(struct config *config, const struct config_node *at, struc
     int action = config_choice(config, at, "action", actions, 2, "what the rule is about");
     rule.publish = action != 1;
     rule.subscribe = action != 0;
-    rule.username = owned(config_text(config, at, "username", NULL, "only this user"));
-    rule.client_id = owned(config_text(config, at, "clientid", NULL, "only this client"));
+    rule.username = mem_strdup_or_null(config_text(config, at, "username", NULL, "only this user"));
+    rule.client_id = mem_strdup_or_null(config_text(config, at, "clientid", NULL, "only this client"));
     const char *address = config_text(config, at, "ipaddress", NULL, "only from this address or network");
     struct error err;
     if (address != NULL) {

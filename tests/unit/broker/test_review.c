@@ -832,7 +832,7 @@ static void deny(struct settings *settings, const char *username, bool publish, 
     struct acl_rule rule = {
         .publish = publish,
         .subscribe = !publish,
-        .username = username != NULL ? mem_strdup(username) : NULL,
+        .username = mem_strdup_or_null(username),
         .topics = mem_alloc(sizeof(char *)),
         .topic_count = 1,
     };
