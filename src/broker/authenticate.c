@@ -350,15 +350,25 @@ enum auth_step authenticate_again(struct connection *connection, const struct mq
 
 /* ---- CONNECT --------------------------------------------------------------------------------------------- */
 
+/* What is written for the listener or for the broker; negative: nothing. */
+static int anonymous_choice(const struct listener_state *listener, const struct settings *settings)
+{
+    return listener->allow_anonymous != LISTENER_ANONYMOUS_AS_BROKER ? listener->allow_anonymous
+                                                                     : settings->auth.allow_anonymous;
+}
+
+bool authenticate_anonymous_by_default(const struct listener_state *listener, const struct settings *settings,
+                                       const struct access *access)
+{
+    return anonymous_choice(listener, settings) < 0 && listener->local &&
+           !access_has_credentials(access, settings);
+}
+
 bool authenticate_anonymous_allowed(const struct listener_state *listener, const struct settings *settings,
                                     const struct access *access)
 {
-    int choice = listener->allow_anonymous;
-    if (choice == LISTENER_ANONYMOUS_AS_BROKER)
-        choice = settings->auth.allow_anonymous;
-    if (choice >= 0)
-        return choice > 0;
-    return listener->loopback && !access_has_credentials(access, settings);
+    return anonymous_choice(listener, settings) > 0 ||
+           authenticate_anonymous_by_default(listener, settings, access);
 }
 
 /* The name in the certificate that is to be the user. Certificates are verified by TLS already. */

@@ -155,7 +155,9 @@ struct listener_state {
     struct broker *broker;
     struct listener *listener;
     int allow_anonymous;
-    bool loopback;
+    bool local;             /* broker_listener_is_local() */
+    char **allowed_origins; /* owned; none: origin.h */
+    size_t allowed_origin_count;
     /* Set by the main thread at any time, read when a client comes: relaxed. */
     _Atomic uint32_t max_packet_bytes;
     _Atomic uint32_t messages_per_second;

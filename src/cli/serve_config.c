@@ -3,6 +3,7 @@
 #include "cli/serve_config.h"
 
 #include "base/mem.h"
+#include "broker/origin.h"
 #include "mqtt/mqtt.h"
 
 #include <stdio.h>
@@ -111,8 +112,8 @@ static void read_rate(struct config *config, const struct config_node *at, struc
 {
     out->messages_per_second = (uint32_t)config_int(config, at, "messages_per_second", 0, 0, UINT32_MAX,
                                                     "messages taken from one client; 0: no limit");
-    out->bytes_per_second = config_bytes(config, at, "bytes_per_second", "0",
-                                         "bytes taken from one client; 0: no limit");
+    out->bytes_per_second =
+        config_bytes(config, at, "bytes_per_second", "0", "bytes taken from one client; 0: no limit");
 }
 
 static void read_others(struct config *config, struct settings *out)
@@ -285,6 +286,26 @@ static void read_tls(struct config *config, const struct config_node *at, struct
         config_complain(config, at, "ca", "is needed to check client certificates");
 }
 
+static void read_origins(struct config *config, const struct config_node *at, struct serve_listener *out)
+{
+    const struct config_node *origins = config_section(config, at, "allowed_origins");
+    size_t count = config_count(config, origins);
+    if (count == 0)
+        return;
+    out->origins = mem_zalloc(count * sizeof(*out->origins));
+    for (size_t i = 0; i < count; i++) {
+        const struct config_node *item = config_entry(config, origins, i, NULL);
+        out->origins[i] =
+            config_text(config, item, "", "",
+                        "web pages that may connect: https://app.example, or *; none: any, but only "
+                        "pages of this machine while anonymous clients come in by default");
+        if (!origin_is_valid(str_of(out->origins[i])))
+            config_complain(config, item, "", "\"%s\" is no origin, such as https://app.example, or *",
+                            out->origins[i]);
+    }
+    out->options.allowed_origin_count = count;
+}
+
 static const struct listener_kind {
     const char *name;
     const char *bind;
@@ -322,8 +343,10 @@ static void read_listener(struct reader *reader, const struct listener_kind *kin
     options->net.proxy_protocol =
         config_bool(config, at, "proxy_protocol", false, "a PROXY v1 or v2 header comes first");
     options->net.websocket = kind->websocket;
-    if (kind->websocket)
+    if (kind->websocket) {
         options->net.websocket_path = config_text(config, at, "path", "/mqtt", "path of the WebSocket");
+        read_origins(config, at, listener);
+    }
     options->allow_anonymous = read_tristate(config, at, "allow_anonymous", LISTENER_ANONYMOUS_AS_BROKER,
                                              "as the broker's, for this listener");
     options->max_packet_bytes =
@@ -331,10 +354,12 @@ static void read_listener(struct reader *reader, const struct listener_kind *kin
     read_rate(config, at, &options->rate);
     if (kind->tls)
         read_tls(config, config_section(config, at, "tls"), listener);
-    if (!enabled || (kind->tls && listener->tls.cert_file == NULL))
+    if (!enabled || (kind->tls && listener->tls.cert_file == NULL)) {
         mem_free(listener->sni);
-    else
+        mem_free(listener->origins);
+    } else {
         out->listener_count++;
+    }
 }
 
 static void read_listeners(struct reader *reader)
@@ -362,6 +387,7 @@ static void settle_listeners(struct serve_config *out)
     for (size_t i = 0; i < out->listener_count; i++) {
         struct serve_listener *listener = &out->listeners[i];
         listener->options.net.name = listener->name;
+        listener->options.allowed_origins = listener->origins;
         if (listener->tls.cert_file != NULL)
             listener->options.net.tls = &listener->tls;
     }
@@ -411,8 +437,10 @@ bool serve_config_load(struct serve_config *out, const char *path, const char *c
 
 void serve_config_free(struct serve_config *config)
 {
-    for (size_t i = 0; i < config->listener_count; i++)
+    for (size_t i = 0; i < config->listener_count; i++) {
         mem_free(config->listeners[i].sni);
+        mem_free(config->listeners[i].origins);
+    }
     mem_free(config->listeners);
     settings_unref(config->settings);
     config_free(config->config);

@@ -222,11 +222,14 @@ struct tls_options {
 };
 
 struct listener_options {
-    const char *name;                /* "tcp.default" */
-    const char *bind;                /* "127.0.0.1:1883", "[::1]:0", "0.0.0.0:1883", "*:1883" */
-    const struct tls_options *tls;   /* NULL: none */
-    bool websocket;                  /* RFC 6455, subprotocol "mqtt" (also accepts none), binary frames */
-    const char *websocket_path;      /* "/mqtt" */
+    const char *name;              /* "tcp.default" */
+    const char *bind;              /* "127.0.0.1:1883", "[::1]:0", "0.0.0.0:1883", "*:1883" */
+    const struct tls_options *tls; /* NULL: none */
+    bool websocket;                /* RFC 6455, subprotocol "mqtt" (also accepts none), binary frames */
+    const char *websocket_path;    /* "/mqtt" */
+    /* Whether a page of this origin may open a WebSocket, asked where a request names one (RFC 6455, 10.2): `host` is
+     * what the request is addressed to. Refused with 403. NULL: any may. Thread: the channel's. */
+    bool (*may_upgrade)(const struct channel *channel, struct str origin, struct str host);
     bool proxy_protocol;             /* v1 or v2 header required on every connection */
     unsigned max_connections;        /* more are closed at once, with a warning now and then; 0: no limit */
     unsigned connections_per_second; /* accepting pauses above it; 0: no limit */

@@ -55,6 +55,19 @@ describe('nobody in particular', { concurrency: 2 }, () => {
     fs.rmSync(data, { recursive: true });
   });
 
+  test('without authentication, a proxy on loopback brings in nobody: its clients are from elsewhere', async (t) => {
+    const data = temporaryDirectory();
+    const proxied = 'listeners.tcp.proxied.proxy_protocol=true';
+    const binds = ['tcp.default', 'tcp.proxied', 'ws.default'].flatMap((name) => ['--set', `listeners.${name}.bind=127.0.0.1:0`]);
+    const { code, stderr } = await varve(['serve', '--data', data, ...binds, '--set', proxied]);
+    assert.equal(code, 1);
+    assert.match(stderr, /listener tcp\.proxied: .* takes clients that a proxy forwards, and no client would have to log in/);
+    fs.rmSync(data, { recursive: true });
+    const open = await Broker.during(t, { listeners: { tcp: { proxied: { proxy_protocol: true, allow_anonymous: true } } } });
+    assert.equal(await answer(open.listener('tcp.proxied'), { preface: 'PROXY TCP4 198.51.100.7 10.9.9.9 40000 1883\r\n' }), 0);
+    await open.stop();
+  });
+
   test('allow_anonymous: true opens an address that is not loopback', async (t) => {
     const broker = await Broker.during(t, { allow_anonymous: true, listeners: { tcp: { default: { bind: '0.0.0.0:0' } } } });
     assert.equal(await answer({ host: '127.0.0.1', port: broker.tcp.port }), 0);
