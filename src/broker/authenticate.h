@@ -7,12 +7,14 @@
 
 #include "broker/access.h"
 #include "broker/broker_internal.h"
+#include "broker/login.h"
 
 struct auth_request;
 
 /* What is known of a client once it is let in; owned by the connection's setup. */
 struct identity {
-    char *username; /* NULL: anonymous */
+    char *username;  /* NULL: anonymous */
+    bool in_catalog; /* username is a login_username() */
     bool superuser;
     bool enhanced;          /* by SCRAM */
     int64_t expires_s;      /* of a token, wall clock; 0: never */

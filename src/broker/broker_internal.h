@@ -255,6 +255,7 @@ struct connection {
     bool output_full : 1;    /* does not read what it is sent: not read from either */
     bool refusal_logged : 1; /* the first is worth a line, the others are not */
     bool enhanced : 1;       /* let in by SCRAM: may re-authenticate */
+    bool in_catalog : 1;     /* its user is the catalog's: login.h */
 };
 _Static_assert(sizeof(struct connection) <= 256, "there are hundreds of thousands of them");
 

@@ -399,7 +399,7 @@ static void on_closed(struct channel *channel, const struct error *why)
     }
     extras_free(connection);
     client_acl_free(connection->acl);
-    mem_free(connection->username);
+    username_free(connection->username, connection->in_catalog);
     atomic_fetch_sub_explicit(&shard->broker->open_channels, 1, memory_order_relaxed);
 }
 

@@ -206,6 +206,9 @@ void token_free(struct connection *connection)
 
 static void compile_acl(struct connection *connection, struct str client_id)
 {
+    client_acl_free(connection->acl);
+    connection->acl = NULL;
+    connection->allowed_hash = 0;
     if (connection->superuser)
         return;
     struct shard *shard = shard_of_channel(&connection->channel);
@@ -215,8 +218,6 @@ static void compile_acl(struct connection *connection, struct str client_id)
         .client_id = client_id,
         .address = connection->channel.peer,
     };
-    client_acl_free(connection->acl);
-    connection->allowed_hash = 0;
     connection->acl = client_acl_new(shard->settings, shard->access->rules, shard->access->rule_count,
                                      own != NULL ? own->rules : NULL, own != NULL ? own->count : 0, &subject);
 }
@@ -233,6 +234,7 @@ static void take_identity(struct connection *connection)
     connection->superuser = identity->superuser;
     connection->enhanced = identity->enhanced;
     connection->username = identity->username;
+    connection->in_catalog = identity->in_catalog;
     identity->username = NULL;
     if (identity->rule_count > 0) {
         struct token_rules *own = mem_zalloc(sizeof(*own));
@@ -318,6 +320,10 @@ static bool let_in(struct connection *connection, const struct mqtt_connect *con
         take_identity(connection);
     if (authenticate_banned(connection, connect->client_id))
         return false;
+    if (login_check(connection, shard_of_channel(&connection->channel)->access) == LOGIN_ENDED) {
+        connection_fail(connection, MQTT_NOT_AUTHORIZED, LOGIN_ENDED_TEXT);
+        return false;
+    }
     compile_acl(connection, connect->client_id);
     connection->state = CONNECTION_LET_IN;
     if (!connect->has_will || connection_may_publish(connection, connect->will.topic))

@@ -118,6 +118,18 @@ describe('users', { concurrency: 2 }, () => {
     assert.equal(await answer(address), 0x87);
   });
 
+  test('varve user delete and another password reach open connections', async () => {
+    const login = { username: 'leaver', password: 'x' };
+    await command(broker, 'user', 'create', 'leaver', '--password', 'x');
+    const first = await RawClient.connect(broker.tcp, login);
+    await command(broker, 'user', 'update', 'leaver', '--superuser');
+    await command(broker, 'user', 'update', 'leaver', '--password', 'y');
+    await first.expectRefusal(0x87);
+    const second = await RawClient.connect(broker.tcp, { ...login, password: 'y' });
+    await command(broker, 'user', 'delete', 'leaver');
+    await second.expectRefusal(0x87);
+  });
+
   test('where anonymous is allowed, a wrong password is still wrong', async () => {
     const address = broker.listener('tcp.open');
     assert.equal(await answer(address), 0);
