@@ -162,7 +162,7 @@ static void look_up_scram(struct auth_request *request)
         request->identity.in_catalog = true;
         request->identity.superuser = user.superuser;
     } else {
-        scram_fake_credentials(str_of(request->username), &request->scram);
+        scram_fake_credentials(request->broker->scram_fake_key, str_of(request->username), &request->scram);
         request->identity.username = mem_strdup(request->username);
     }
     catalog_user_free(&user);

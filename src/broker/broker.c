@@ -154,12 +154,24 @@ static unsigned reactors_wanted(unsigned asked)
     return count < REACTORS_MAX ? count : REACTORS_MAX;
 }
 
+static void make_keys(struct broker *broker, const struct secret_key *secret)
+{
+    struct secret_key random;
+    if (secret == NULL) {
+        random_bytes(random.bytes, sizeof(random.bytes));
+        secret = &random;
+    }
+    secret_key_derive(secret, "varve scram salts", broker->scram_fake_key, sizeof(broker->scram_fake_key));
+    mem_wipe(&random, sizeof(random));
+}
+
 struct broker *broker_start(const struct broker_options *options, struct error *err)
 {
     struct broker *broker = mem_zalloc(sizeof(*broker));
     broker->catalog = options->catalog;
     broker->settings = options->settings;
     broker->started_ms = clock_mono_ms();
+    make_keys(broker, options->secret);
     broker->shard_count = reactors_wanted(options->reactors);
     pthread_mutex_init(&broker->handoff_lock, NULL);
     pthread_mutex_init(&broker->start_lock, NULL);
@@ -337,6 +349,7 @@ void broker_free(struct broker *broker)
         access_unref(broker->shards[i].access);
     }
     settings_unref(broker->settings);
+    mem_wipe(broker->scram_fake_key, sizeof(broker->scram_fake_key));
     mem_free(broker->listeners);
     mem_free(broker->stop_mails);
     mem_free(broker->shards);

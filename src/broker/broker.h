@@ -15,9 +15,10 @@
 struct broker;
 
 struct broker_options {
-    unsigned reactors;         /* 0: one a core */
-    struct catalog *catalog;   /* borrowed until broker_free() */
-    struct settings *settings; /* takes one reference */
+    unsigned reactors;               /* 0: one a core */
+    struct catalog *catalog;         /* borrowed until broker_free() */
+    struct settings *settings;       /* takes one reference */
+    const struct secret_key *secret; /* borrowed; NULL: what must not be guessed changes with each start */
 };
 
 /* Starts the reactors with the sessions, subscriptions and retained messages of the catalog; no listener yet.

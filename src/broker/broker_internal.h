@@ -129,9 +129,10 @@ struct broker {
     struct reactor_group *reactors;
     struct shard *shards; /* one for each reactor */
     unsigned shard_count;
-    int64_t started_ms;             /* monotonic */
-    atomic_bool jwks_wanted;        /* a token named a key that is not known */
-    _Atomic uint64_t open_channels; /* connections past their handshakes, until they are closed */
+    int64_t started_ms;                      /* monotonic */
+    uint8_t scram_fake_key[SCRAM_KEY_BYTES]; /* behind the salts of users that do not exist */
+    atomic_bool jwks_wanted;                 /* a token named a key that is not known */
+    _Atomic uint64_t open_channels;          /* connections past their handshakes, until they are closed */
     /* The main thread only. */
     struct settings *settings; /* a reference: what the last reload gave */
     struct listener_state **listeners;

@@ -71,6 +71,7 @@ static void check_owner(struct doctor *doctor, const struct stat *info)
     }
     check_secret_file(doctor, "catalog.db", info->st_uid);
     check_secret_file(doctor, "admin.key", info->st_uid);
+    check_secret_file(doctor, "secret.key", info->st_uid);
 }
 
 void doctor_check_dir(struct doctor *doctor)

@@ -253,6 +253,27 @@ test('a failed login takes the same time whether the user exists or not', async 
   await broker.stop();
 });
 
+test('not even a restart tells users who do not exist from others', async (t) => {
+  const broker = new Broker();
+  await command(broker, 'user', 'create', 'alice', '--password', 'wonderland');
+  t.after(() => broker.child?.kill('SIGKILL'));
+  const salts = { alice: [], nobody: [] };
+  for (let i = 0; i < 2; i += 1) {
+    await broker.start();
+    for (const name of Object.keys(salts)) {
+      const scram = new ScramClient(name, 'wonderland');
+      const c = await RawClient.open(broker.tcp);
+      c.send(packet.connect({ clientId: unique(), properties: { authenticationMethod: METHOD, authenticationData: scram.first() } }));
+      scram.final((await c.expect('auth', { reason: 0x18 })).properties.authenticationData);
+      salts[name].push(scram.salt);
+      await c.drop();
+    }
+    await broker.stop({ keep: i === 0 });
+  }
+  for (const [first, second] of Object.values(salts)) assert.equal(first, second);
+  assert.notEqual(salts.alice[0], salts.nobody[0]);
+});
+
 describe('SCRAM-SHA-256', { concurrency: 4 }, () => {
   let broker;
   before(async () => {
