@@ -42,7 +42,7 @@ static bool load_retained(struct str topic, struct str value, int64_t expires_ms
         LOG_ERROR("retained message not readable", LOG_ERROR_OF(&err));
         return true;
     }
-    retained_set(loading->broker->retained, topic, message, 0, NULL, NULL, NULL);
+    retained_set(loading->broker->retained, topic, message, NULL, NULL, NULL, NULL);
     message_unref(message);
     return true;
 }

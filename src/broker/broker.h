@@ -77,6 +77,7 @@ struct broker_stats {
     uint64_t shared_subscriptions;
     uint64_t retained;
     uint64_t queued_messages; /* waiting for clients, about */
+    uint64_t queued_bytes;    /* of these and of those in flight, each counted for each client */
     int64_t uptime_s;
 };
 

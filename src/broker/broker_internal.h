@@ -44,7 +44,8 @@ struct access;
     X(packets_received)   \
     X(auth_failures)      \
     X(acl_denied)         \
-    X(queued_messages)
+    X(queued_messages)    \
+    X(queued_bytes)
 
 struct shard_counters {
 #define X(name) _Atomic uint64_t name;
@@ -110,6 +111,8 @@ struct shard {
     unsigned index;
     bool stopping;
     int64_t sys_due_ms;
+    uint64_t others_queued_bytes; /* of all other shards, as of others_at_ms: deliver.c */
+    int64_t others_at_ms;
     struct client_seed *seeds;  /* sessions to build at the start: broker.c */
     struct log_quota log_quota; /* of what clients cause */
     struct shard_counters counters;
@@ -133,6 +136,7 @@ struct broker {
     uint8_t scram_fake_key[SCRAM_KEY_BYTES]; /* behind the salts of users that do not exist */
     atomic_bool jwks_wanted;                 /* a token named a key that is not known */
     _Atomic uint64_t open_channels;          /* connections past their handshakes, until they are closed */
+    _Atomic uint64_t kept_sessions;          /* those that outlive their connection */
     /* The main thread only. */
     struct settings *settings; /* a reference: what the last reload gave */
     struct listener_state **listeners;

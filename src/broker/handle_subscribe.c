@@ -78,6 +78,7 @@ static void push_retained(struct message *message, void *arg)
         .message = message_ref(message),
         .qos = options->qos < message->qos ? options->qos : message->qos,
         .retain = true, /* [MQTT-3.3.1-8] */
+        .stored = true,
     };
     if (options->id != 0) {
         outgoing.ids = mem_alloc(2 * sizeof(*outgoing.ids));

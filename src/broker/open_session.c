@@ -311,10 +311,24 @@ static void end_setup(struct connection *connection)
     }
 }
 
+/* Whether the session, if it is to be kept, has a place: that of a former one under its id, or a free one. Not asked
+ * again after a wait for the disk, when the former one has gone already. Each shard may let in one too many. */
+static bool has_place(const struct connection *connection, const struct mqtt_connect *connect, uint64_t hash)
+{
+    struct shard *shard = shard_of_channel(&connection->channel);
+    uint64_t max = shard->settings->sessions.max_sessions;
+    if (max == 0 || connection->state == CONNECTION_LET_IN || asked_expiry(shard, connect) == 0 ||
+        shard->settings->sessions.max_expiry_s == 0 ||
+        atomic_load_explicit(&shard->broker->kept_sessions, memory_order_relaxed) < max)
+        return true;
+    const struct session *former = session_find(shard, connect->client_id, hash);
+    return former != NULL && former->persisted;
+}
+
 /* Who the client is, and whether it may leave this will. False: it has been refused; whoever has the session keeps it,
  * since nothing of a refused CONNECT takes effect [MQTT-3.1.4-2]. Asked again after a wait for the disk, since rules and
  * bans may have changed meanwhile. */
-static bool let_in(struct connection *connection, const struct mqtt_connect *connect)
+static bool let_in(struct connection *connection, const struct mqtt_connect *connect, uint64_t hash)
 {
     if (connection->state == CONNECTION_AUTHENTICATED)
         take_identity(connection);
@@ -322,6 +336,10 @@ static bool let_in(struct connection *connection, const struct mqtt_connect *con
         return false;
     if (login_check(connection, shard_of_channel(&connection->channel)->access) == LOGIN_ENDED) {
         connection_fail(connection, MQTT_NOT_AUTHORIZED, LOGIN_ENDED_TEXT);
+        return false;
+    }
+    if (!has_place(connection, connect, hash)) {
+        connection_fail(connection, MQTT_QUOTA_EXCEEDED, "no more sessions are kept (sessions.max_sessions)");
         return false;
     }
     compile_acl(connection, connect->client_id);
@@ -350,7 +368,7 @@ static void wait_for_disk(struct connection *connection, struct str client_id)
 bool open_session(struct connection *connection, const struct mqtt_connect *connect, uint64_t hash)
 {
     struct shard *shard = shard_of_channel(&connection->channel);
-    if (!let_in(connection, connect))
+    if (!let_in(connection, connect, hash))
         return true;
     bool discarded;
     struct session *session = free_session(shard, connect, hash, &discarded);

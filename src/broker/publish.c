@@ -125,9 +125,13 @@ uint8_t publish_retained(struct shard *shard, struct publication *publication)
         .ticket = publication->ticket,
         .remove = remove,
     };
+    const struct retained_limits limits = {
+        .messages = settings->retained_max_messages,
+        .bytes = settings->retained_max_bytes,
+    };
     struct error err;
-    if (retained_set(shard->broker->retained, publication->topic, remove ? NULL : change.message,
-                     settings->retained_max_messages, persist_change, &change, &err))
+    if (retained_set(shard->broker->retained, publication->topic, remove ? NULL : change.message, &limits,
+                     persist_change, &change, &err))
         return MQTT_SUCCESS;
     if (log_quota_take(&shard->log_quota, reactor_now_ms(shard->reactor)))
         LOG_WARNING("retained message refused", LOG_STR("topic", publication->topic), LOG_ERROR_OF(&err));

@@ -96,12 +96,18 @@ static void read_sessions(struct config *config, struct session_settings *out)
         read_expiry(config, at, "max_expiry", "never", "longest session expiry a client gets");
     out->v3_expiry_s = read_expiry(config, at, "v3_expiry", "7d",
                                    "expiry of MQTT 3.1 and 3.1.1 sessions without clean session");
+    out->max_sessions = (uint64_t)config_int(
+        config, at, "max_sessions", 1000000, 0, INT64_MAX,
+        "sessions kept for clients that go; who would need one more is refused; 0: no limit");
     out->max_inflight = (uint16_t)config_int(config, at, "max_inflight", 1000, 1, 65000,
                                              "QoS 1 and 2 messages on their way to one client");
     out->max_queued_messages = (uint32_t)config_int(config, at, "max_queued_messages", 100000, 0, UINT32_MAX,
                                                     "messages that wait for one client; 0: no limit");
     out->max_queued_bytes =
         config_bytes(config, at, "max_queued_bytes", "64MiB", "bytes that wait for one client; 0: no limit");
+    out->max_total_queued_bytes =
+        config_bytes(config, at, "max_total_queued_bytes", "8GiB",
+                     "bytes that wait for all clients, a message counted for each of them; 0: no limit");
     out->when_full = (enum queue_full_policy)config_choice(
         config, at, "when_full", policies, QUEUE_DROP_OLDEST, "what goes when a queue is full");
     out->queue_qos0 =
@@ -127,6 +133,8 @@ static void read_others(struct config *config, struct settings *out)
     const struct config_node *retained = config_section(config, root, "retained");
     out->retained_max_messages = (uint64_t)config_int(config, retained, "max_messages", 0, 0, INT64_MAX,
                                                       "retained messages kept; 0: no limit");
+    out->retained_max_bytes =
+        config_bytes(config, retained, "max_bytes", "4GiB", "bytes of all retained messages; 0: no limit");
     uint64_t bytes = config_bytes(config, retained, "max_payload_bytes", "1MiB", "largest retained payload");
     out->retained_max_payload_bytes = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
     read_rate(config, config_section(config, root, "client_limits"), &out->client_rate);
