@@ -572,6 +572,32 @@ static void test_a_subscription_that_cannot_be_stored_is_refused_and_forgotten(v
     client_bye(&client);
 }
 
+static void test_options_that_cannot_be_stored_are_refused_and_the_former_ones_hold(void **state)
+{
+    const struct site *site = *state;
+    struct client client;
+    CLIENT_CONNECT(&client, site, false, .id = "c", .keep = true);
+    put_subscribe(&client, 1, "t", (struct mqtt_subscription){.qos = 1}, 7);
+    client_flush(&client);
+    EXPECT(&client, "SUBACK #1 01");
+    set_catalog_takes(site, false);
+    put_subscribe(&client, 2, "t", (struct mqtt_subscription){.qos = 0, .no_local = true}, 8);
+    client_flush(&client);
+    EXPECT(&client, "SUBACK #2 83");
+    /* One packet may name a filter that is new more than once. */
+    const struct mqtt_subscription twice[] = {{.filter = STR("new"), .qos = 1},
+                                              {.filter = STR("new"), .qos = 0}};
+    mqtt_encode_subscribe(&client.out, MQTT_5, 3, NULL, twice, 2);
+    client_flush(&client);
+    EXPECT(&client, "SUBACK #3 83 83");
+    set_catalog_takes(site, true);
+    say_publish(&client, "t", 1, 4, "x");
+    EXPECT(&client, "PUBLISH t qos 1 #1 id 7 \"x\"", "PUBACK #4 00");
+    say_publish(&client, "new", 1, 5, "x");
+    EXPECT(&client, "PUBACK #5 10");
+    client_bye(&client);
+}
+
 static bool count_subscription(struct str client_id, struct str filter, uint8_t options, uint32_t id,
                                void *arg)
 {
@@ -967,6 +993,7 @@ RUN_TESTS(TEST(test_an_alias_may_change_its_topic_among_messages_that_come_toget
           cmocka_unit_test(test_a_search_for_retained_messages_leaves_time_for_others),
           cmocka_unit_test(test_acknowledgements_wait_behind_a_search),
           TEST(test_a_subscription_that_cannot_be_stored_is_refused_and_forgotten, start_1),
+          TEST(test_options_that_cannot_be_stored_are_refused_and_the_former_ones_hold, start_1),
           cmocka_unit_test(test_an_acknowledged_subscription_outlives_the_failure_of_its_sessions_row),
           cmocka_unit_test(test_subscription_identifiers_count_in_a_queue),
           cmocka_unit_test(test_what_is_in_flight_is_bounded_in_bytes),
