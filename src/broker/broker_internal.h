@@ -468,7 +468,6 @@ bool persist_retained(struct shard *shard, struct message *message, bool remove,
 bool persist_subscription(struct shard *shard, struct str client_id, struct str filter,
                           const struct subscribe_options *options, bool remove, struct ack_ticket *ticket,
                           struct error *err);
-void persist_barrier(struct shard *shard, struct ack_ticket *ticket); /* everything before it is on disk */
 void persist_session(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms,
                      bool remove, struct ack_ticket *ticket);
 

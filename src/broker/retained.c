@@ -183,6 +183,15 @@ bool retained_set(struct retained *retained, struct str topic, struct message *m
     return ok;
 }
 
+void retained_look(struct retained *retained, struct str topic,
+                   void (*look)(struct message *message, void *arg), void *arg)
+{
+    pthread_mutex_lock(&retained->lock);
+    const struct node *node = find(retained, topic, false);
+    look(node != NULL ? node->message : NULL, arg);
+    pthread_mutex_unlock(&retained->lock);
+}
+
 size_t retained_sweep(struct retained *retained, int64_t now_ms, size_t limit,
                       bool (*gone)(struct message *message, void *arg), void *arg)
 {

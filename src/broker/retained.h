@@ -26,6 +26,11 @@ bool retained_set(struct retained *retained, struct str topic, struct message *m
                   const struct retained_limits *limits, bool (*first)(void *arg, struct error *err),
                   void *arg, struct error *err);
 
+/* Calls `look` with the topic's message, NULL if there is none, while the store is locked: what it writes elsewhere comes
+ * in the order of the changes here. */
+void retained_look(struct retained *retained, struct str topic,
+                   void (*look)(struct message *message, void *arg), void *arg);
+
 /* Calls `each` with every message whose topic the filter matches, none that has expired at now_ms. Borrows; the
  * store is locked meanwhile: take a reference and return. */
 void retained_match(struct retained *retained, struct str filter, int64_t now_ms,

@@ -545,6 +545,95 @@ static void set_catalog_takes(const struct site *site, bool takes)
     pthread_mutex_unlock(&site->catalog->queue_lock);
 }
 
+/* Takes writes, and fails them. */
+static void set_disk_fails(const struct site *site, bool fails)
+{
+    struct error err;
+    catalog_turn_take(site->catalog);
+    bool ok = db_exec(&site->catalog->writer, fails ? "PRAGMA query_only = 1" : "PRAGMA query_only = 0",
+                      "test", &err);
+    catalog_turn_pass(site->catalog);
+    ASSERT_OK(ok, err);
+}
+
+/* Every write has succeeded or failed, and the reactors know. */
+static void wait_for_disk(const struct site *site)
+{
+    catalog_flush(site->catalog);
+    for (unsigned i = 0; i < site->broker->shard_count; i++)
+        on_shard(site, i, nothing, NULL);
+}
+
+/* Before MQTT 5 nobody can be told: so there is no PUBREC, however often it comes again, until the disk has it. */
+static void test_a_retained_message_of_qos_2_is_acknowledged_once_it_is_on_disk(void **state)
+{
+    const struct site *site = *state;
+    struct client client, subscriber, other;
+    const struct mqtt_publish again = {
+        .topic = STR("t"), .qos = 2, .retain = true, .dup = true, .packet_id = 1, .payload = STR("x")};
+    CLIENT_CONNECT(&subscriber, site, false, .id = "s");
+    subscribe_to(&subscriber, "#", 0);
+    CLIENT_CONNECT(&client, site, false, .id = "c", .version = MQTT_3_1_1, .keep = true);
+    wait_for_disk(site);
+    set_disk_fails(site, true);
+    say_retained(&client, "t", 2, 1, "x");
+    EXPECT(&subscriber, "PUBLISH t qos 0 \"x\"");
+    wait_for_disk(site);
+    client_sync(&client);
+    put_publish(&client, &again);
+    client_sync(&client);
+    wait_for_disk(site);
+    client_sync(&client);
+    client_drop(&client); /* nor is that known on the next connection */
+    CLIENT_CONNECT(&client, site, true, .id = "c", .version = MQTT_3_1_1, .keep = true);
+    put_publish(&client, &again);
+    client_sync(&client);
+    wait_for_disk(site);
+    client_sync(&client);
+    set_disk_fails(site, false);
+    put_publish(&client, &again);
+    client_flush(&client);
+    EXPECT(&client, "PUBREC #1 00");
+    assert_int_equal(retained_rows(site), 1);
+    /* What another client has put in its place stays there. */
+    CLIENT_CONNECT(&other, site, false, .id = "o");
+    say_retained(&other, "t", 1, 1, "");
+    EXPECT(&other, "PUBACK #1 00");
+    put_publish(&client, &again);
+    client_flush(&client);
+    EXPECT(&client, "PUBREC #1 00");
+    assert_int_equal(retained_rows(site), 0);
+    say_ack(&client, MQTT_PUBREL, 1);
+    EXPECT(&client, "PUBCOMP #1 00");
+    EXPECT(&subscriber, "PUBLISH t qos 0 \"\"");
+    client_sync(&subscriber); /* once, however often it was sent */
+    client_bye(&client);
+    client_bye(&other);
+    client_bye(&subscriber);
+}
+
+/* What the catalog does not even take has not been received: it comes again, and then reaches everybody, once. */
+static void test_a_message_that_the_catalog_does_not_take_is_not_received(void **state)
+{
+    const struct site *site = *state;
+    struct client client, subscriber;
+    CLIENT_CONNECT(&subscriber, site, false, .id = "s");
+    subscribe_to(&subscriber, "#", 0);
+    CLIENT_CONNECT(&client, site, false, .id = "c", .version = MQTT_3_1_1);
+    set_catalog_takes(site, false);
+    say_retained(&client, "t", 2, 1, "x");
+    say_retained(&client, "t", 1, 2, "y");
+    client_sync(&client);
+    client_sync(&subscriber);
+    set_catalog_takes(site, true);
+    say_retained(&client, "t", 2, 1, "x");
+    EXPECT(&client, "PUBREC #1 00");
+    EXPECT(&subscriber, "PUBLISH t qos 0 \"x\"");
+    client_sync(&subscriber);
+    client_bye(&client);
+    client_bye(&subscriber);
+}
+
 static void say_unsubscribe(struct client *client, uint16_t packet_id, const char *filter)
 {
     struct str text = str_of(filter);
@@ -993,6 +1082,8 @@ RUN_TESTS(TEST(test_an_alias_may_change_its_topic_among_messages_that_come_toget
           cmocka_unit_test(test_a_search_for_retained_messages_leaves_time_for_others),
           cmocka_unit_test(test_acknowledgements_wait_behind_a_search),
           TEST(test_a_subscription_that_cannot_be_stored_is_refused_and_forgotten, start_1),
+          TEST(test_a_retained_message_of_qos_2_is_acknowledged_once_it_is_on_disk, start_1),
+          TEST(test_a_message_that_the_catalog_does_not_take_is_not_received, start_1),
           TEST(test_options_that_cannot_be_stored_are_refused_and_the_former_ones_hold, start_1),
           cmocka_unit_test(test_an_acknowledged_subscription_outlives_the_failure_of_its_sessions_row),
           cmocka_unit_test(test_subscription_identifiers_count_in_a_queue),
