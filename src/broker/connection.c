@@ -303,6 +303,9 @@ static size_t on_data(struct channel *channel, uint8_t *data, size_t len)
         COUNT(shard, packets_received, packets);
         COUNT(shard, bytes_received, used);
     }
+    if (used < len && !held_back(connection))
+        channel_touch_kept(channel,
+                           len - used); /* MQTT 5, 3.1.2.10: a transfer that goes on is not silence */
     return used;
 }
 

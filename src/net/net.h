@@ -143,6 +143,7 @@ struct channel {
     struct error *why; /* why it closes; NULL: no error */
     uint8_t peer[16];  /* IPv6, or IPv4-mapped */
     uint16_t peer_port;
+    uint32_t kept_touched; /* channel_touch_kept() */
 };
 
 static inline struct reactor *channel_reactor(const struct channel *channel);
@@ -187,6 +188,11 @@ void channel_resume(struct channel *channel);
  * again after as many seconds more. */
 void channel_set_timeout(struct channel *channel, uint32_t seconds);
 static inline void channel_touch(struct channel *channel);
+
+/* A packet is under way: `kept` bytes of it have come. That is a touch as well, if it is CHANNEL_TOUCH_BYTES or more
+ * since the last one: so a large packet may take its time, and a trickle does not pass for one. */
+#define CHANNEL_TOUCH_BYTES 256
+static inline void channel_touch_kept(struct channel *channel, size_t kept);
 
 /* Closes after what is pending is written (at most 5 s); on_data is not called any more. on_closed comes later,
  * from the loop. A second call does nothing. `why` as for on_closed; NULL: none. Copied. */
@@ -314,6 +320,15 @@ static inline size_t channel_pending_bytes(const struct channel *channel)
 static inline void channel_touch(struct channel *channel)
 {
     channel->touched_s = reactor_front(channel->reactor)->now_s;
+    channel->kept_touched = 0;
+}
+
+static inline void channel_touch_kept(struct channel *channel, size_t kept)
+{
+    if (kept < (size_t)channel->kept_touched + CHANNEL_TOUCH_BYTES)
+        return;
+    channel_touch(channel);
+    channel->kept_touched = kept < UINT32_MAX ? (uint32_t)kept : UINT32_MAX;
 }
 
 static inline uint8_t *channel_reserve(struct channel *channel, size_t n)
