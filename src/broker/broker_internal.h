@@ -47,7 +47,8 @@ struct session_feeds;
     X(packets_received)   \
     X(auth_failures)      \
     X(acl_denied)         \
-    X(queued_messages)
+    X(queued_messages)    \
+    X(queued_bytes)
 
 struct shard_counters {
 #define X(name) _Atomic uint64_t name;
@@ -115,6 +116,8 @@ struct shard {
     unsigned index;
     bool stopping;
     int64_t sys_due_ms;
+    uint64_t others_queued_bytes; /* of all other shards, as of others_at_ms: deliver.c */
+    int64_t others_at_ms;
     struct client_seed *seeds;  /* sessions to build at the start: broker.c */
     struct log_quota log_quota; /* of what clients cause */
     struct shard_counters counters;
@@ -136,9 +139,11 @@ struct broker {
     struct reactor_group *reactors;
     struct shard *shards; /* one for each reactor */
     unsigned shard_count;
-    int64_t started_ms;             /* monotonic */
-    atomic_bool jwks_wanted;        /* a token named a key that is not known */
-    _Atomic uint64_t open_channels; /* connections past their handshakes, until they are closed */
+    int64_t started_ms;                      /* monotonic */
+    uint8_t scram_fake_key[SCRAM_KEY_BYTES]; /* behind the salts of users that do not exist */
+    atomic_bool jwks_wanted;                 /* a token named a key that is not known */
+    _Atomic uint64_t open_channels;          /* connections past their handshakes, until they are closed */
+    _Atomic uint64_t kept_sessions;          /* those that outlive their connection */
     /* The main thread only. */
     struct settings *settings; /* a reference: what the last reload gave */
     struct listener_state **listeners;
@@ -162,7 +167,9 @@ struct listener_state {
     struct broker *broker;
     struct listener *listener;
     int allow_anonymous;
-    bool loopback;
+    bool local;             /* broker_listener_is_local() */
+    char **allowed_origins; /* owned; none: origin.h */
+    size_t allowed_origin_count;
     /* Set by the main thread at any time, read when a client comes: relaxed. */
     _Atomic uint32_t max_packet_bytes;
     _Atomic uint32_t messages_per_second;
@@ -260,6 +267,7 @@ struct connection {
     bool output_full : 1;    /* does not read what it is sent: not read from either */
     bool refusal_logged : 1; /* the first is worth a line, the others are not */
     bool enhanced : 1;       /* let in by SCRAM: may re-authenticate */
+    bool in_catalog : 1;     /* its user is the catalog's: login.h */
 };
 _Static_assert(sizeof(struct connection) <= 256, "there are hundreds of thousands of them");
 
@@ -442,6 +450,11 @@ void session_subscriptions_each(struct session *session,
                                              void *arg),
                                 void *arg);
 uint32_t session_subscription_count(const struct session *session);
+/* False: there is no such subscription. */
+bool session_subscription_get(const struct session *session, struct str text,
+                              const struct topic_filter *filter, struct subscribe_options *out);
+void session_change_options(struct session *session, struct str text, const struct topic_filter *filter,
+                            const struct subscribe_options *options); /* of one that is there */
 /* Ends it: subscriptions, queue and catalog rows go. The connection must be gone. */
 void session_end(struct shard *shard, struct session *session);
 /* The connection comes, or goes (then: will, expiry). */
@@ -487,6 +500,7 @@ uint8_t feed_subscribe(struct session *session, struct str text, const struct to
                        const struct subscribe_options *options, struct str start, bool restored, bool *is_new,
                        const char **why);
 bool feed_unsubscribe(struct session *session, struct str text);
+struct feed *feed_find(const struct session *session, struct str text); /* NULL: there is none */
 void feeds_start(struct session *session); /* SUBACK is on its way: they may be pulled */
 uint32_t feed_count(const struct session *session);
 void feed_each(struct session *session,
@@ -510,7 +524,6 @@ bool persist_retained(struct shard *shard, struct message *message, bool remove,
 bool persist_subscription(struct shard *shard, struct str client_id, struct str filter,
                           const struct subscribe_options *options, bool remove, struct ack_ticket *ticket,
                           struct error *err);
-void persist_barrier(struct shard *shard, struct ack_ticket *ticket); /* everything before it is on disk */
 void persist_session(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms,
                      bool remove, struct ack_ticket *ticket);
 

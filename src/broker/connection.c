@@ -303,6 +303,9 @@ static size_t on_data(struct channel *channel, uint8_t *data, size_t len)
         COUNT(shard, packets_received, packets);
         COUNT(shard, bytes_received, used);
     }
+    if (used < len && !held_back(connection))
+        channel_touch_kept(channel,
+                           len - used); /* MQTT 5, 3.1.2.10: a transfer that goes on is not silence */
     return used;
 }
 
@@ -399,7 +402,7 @@ static void on_closed(struct channel *channel, const struct error *why)
     }
     extras_free(connection);
     client_acl_free(connection->acl);
-    mem_free(connection->username);
+    username_free(connection->username, connection->in_catalog);
     atomic_fetch_sub_explicit(&shard->broker->open_channels, 1, memory_order_relaxed);
 }
 

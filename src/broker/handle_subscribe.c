@@ -22,6 +22,7 @@
 struct granted {
     char *filter; /* as sent, with $share */
     struct subscribe_options options;
+    struct subscribe_options former; /* of the one that it replaces, unless is_new */
     bool send_retained;
     bool is_new;
 };
@@ -78,6 +79,7 @@ static void push_retained(struct message *message, void *arg)
         .message = message_ref(message),
         .qos = options->qos < message->qos ? options->qos : message->qos,
         .retain = true, /* [MQTT-3.3.1-8] */
+        .stored = true,
     };
     if (options->id != 0) {
         outgoing.ids = mem_alloc(2 * sizeof(*outgoing.ids));
@@ -139,18 +141,25 @@ void search_resume(struct reactor *reactor, struct timer *timer)
 
 /* ---- The answer ------------------------------------------------------------------------------------------ */
 
-/* The disk has failed: what was granted is taken back, so that client and server agree. */
+/* The disk has failed: what was granted is taken back, so that client and server agree. From the last to the first, since
+ * one SUBSCRIBE may name a filter twice. */
 static void take_back(struct session *session, struct held_subscribe *answer)
 {
-    for (size_t i = 0; i < answer->granted_count; i++) {
-        struct str text = str_of(answer->granted[i].filter);
+    for (size_t i = answer->granted_count; i-- > 0;) {
+        struct granted *granted = &answer->granted[i];
+        struct str text = str_of(granted->filter);
         struct topic_filter filter;
-        struct error err; /* of what the catalog has after all: at the next start it comes back */
-        answer->granted[i].send_retained = false;
-        if (!answer->granted[i].is_new || !topic_filter_parse(text, &filter))
-            continue;
-        session_unsubscribe(session, text, &filter);
-        persist_subscription(session->shard, session_client_id(session), text, NULL, true, NULL, &err);
+        struct subscribe_options now;
+        struct error err;
+        granted->send_retained = false;
+        if (!topic_filter_parse(text, &filter) || !session_subscription_get(session, text, &filter, &now))
+            continue; /* it has been unsubscribed, or revoked, meanwhile */
+        if (granted->is_new)
+            session_unsubscribe(session, text, &filter);
+        else
+            session_change_options(session, text, &filter, &granted->former);
+        persist_subscription(session->shard, session_client_id(session), text, &granted->former,
+                             granted->is_new, NULL, &err);
     }
 }
 
@@ -302,6 +311,8 @@ static uint8_t grant(struct connection *connection, const struct mqtt_subscripti
         .retain_handling = asked->retain_handling,
         .id = properties->subscription_id,
     };
+    if (session->persisted) /* else nothing is taken back */
+        session_subscription_get(session, asked->filter, filter, &granted->former);
     uint8_t reason = put_in_force(session, asked->filter, filter, properties, granted);
     if (reason >= 0x80)
         return reason;

@@ -247,6 +247,31 @@ void router_unsubscribe_all(struct router *router, struct subscriber *subscriber
     }
 }
 
+static struct subscribe_options options_of(const struct subscription *subscription)
+{
+    return (struct subscribe_options){.qos = subscription->qos,
+                                      .no_local = subscription->no_local,
+                                      .retain_as_published = subscription->retain_as_published,
+                                      .retain_handling = subscription->retain_handling,
+                                      .id = subscription->id};
+}
+
+bool router_subscription_get(const struct router *router, const struct subscriber *subscriber,
+                             const struct topic_filter *filter, struct subscribe_options *options)
+{
+    if (subscriber->subscription_count == 0)
+        return false;
+    unsigned reactor = subscriber->reactor < router->reactors ? subscriber->reactor : 0;
+    router_read_lock(router, reactor);
+    /* Finding changes nothing. */
+    struct filter_entry *entry = find_entry((struct router *)(uintptr_t)router, filter);
+    const struct subscription *subscription = entry != NULL ? router_entry_find(entry, subscriber) : NULL;
+    if (subscription != NULL)
+        *options = options_of(subscription);
+    router_read_unlock(router, reactor);
+    return subscription != NULL;
+}
+
 /* ---- Telling --------------------------------------------------------------------------------------------- */
 
 /* A subscription as it is gathered for router_subscriptions_each; the filter's text follows. */
@@ -262,11 +287,7 @@ static void list_one(const struct router *router, struct filter_entry *entry,
     struct str name = group != NULL ? share_group_name(router, group) : STR_NONE;
     struct str text = router_entry_text(group != NULL ? group->filter : entry);
     struct listed listed = {
-        .options = {.qos = subscription->qos,
-                    .no_local = subscription->no_local,
-                    .retain_as_published = subscription->retain_as_published,
-                    .retain_handling = subscription->retain_handling,
-                    .id = subscription->id},
+        .options = options_of(subscription),
         .len = text.len + (group != NULL ? strlen("$share//") + name.len : 0),
     };
     buf_append(out, &listed, sizeof listed);

@@ -45,6 +45,9 @@ bool router_subscribe(struct router *router, struct subscriber *subscriber, cons
 bool router_unsubscribe(struct router *router, struct subscriber *subscriber,
                         const struct topic_filter *filter);
 void router_unsubscribe_all(struct router *router, struct subscriber *subscriber);
+/* The options of the subscriber's subscription to the filter. False if there is none. Thread: as router_subscribe(). */
+bool router_subscription_get(const struct router *router, const struct subscriber *subscriber,
+                             const struct topic_filter *filter, struct subscribe_options *options);
 
 /* The subscriber's subscriptions in the order of their making. `filter` has the `$share/…/` in front again.
  * False from each stops. Thread: the subscriber's reactor. */

@@ -35,12 +35,27 @@ struct session *session_new(struct shard *shard, struct str client_id, uint64_t 
     session->subscriber.reactor = (uint16_t)shard->index;
     atomic_init(&session->subscriber.online, false);
     session->shard = shard;
+    session->queue.total = &shard->counters.queued_bytes;
+    session->inflight.total = &shard->counters.queued_bytes;
     session->client_id_len = (uint16_t)client_id.len;
     memcpy(session->client_id, client_id.data, client_id.len);
     shard->next_id += shard->broker->shard_count;
     map_insert(&shard->sessions, hash, session);
     COUNT(shard, sessions, 1);
     return session;
+}
+
+/* Whether it is to survive a restart; counted against sessions.max_sessions. */
+static void set_persisted(struct session *session, bool persisted)
+{
+    if (session->persisted == persisted)
+        return;
+    session->persisted = persisted;
+    _Atomic uint64_t *kept = &session->shard->broker->kept_sessions;
+    if (persisted)
+        atomic_fetch_add_explicit(kept, 1, memory_order_relaxed);
+    else
+        atomic_fetch_sub_explicit(kept, 1, memory_order_relaxed);
 }
 
 static void away_clear(struct shard *shard, struct session *session)
@@ -63,6 +78,7 @@ static void session_free(struct shard *shard, struct session *session)
     session_queue_clear(&session->queue);
     inflight_clear(&session->inflight);
     packet_id_set_clear(&session->received);
+    set_persisted(session, false);
     mem_free(session);
 }
 
@@ -115,6 +131,28 @@ void session_subscriptions_each(struct session *session,
     feed_each(session, each, arg);
 }
 
+bool session_subscription_get(const struct session *session, struct str text,
+                              const struct topic_filter *filter, struct subscribe_options *out)
+{
+    const struct broker *broker = session->shard->broker;
+    if (!feed_filter(broker, filter))
+        return router_subscription_get(broker->router, &session->subscriber, filter, out);
+    const struct feed *feed = feed_find(session, text);
+    if (feed != NULL)
+        *out = feed->options;
+    return feed != NULL;
+}
+
+void session_change_options(struct session *session, struct str text, const struct topic_filter *filter,
+                            const struct subscribe_options *options)
+{
+    struct feed *feed = feed_filter(session->shard->broker, filter) ? feed_find(session, text) : NULL;
+    if (feed != NULL)
+        feed->options = *options;
+    else
+        session_subscribe(session, filter, options);
+}
+
 uint32_t session_subscription_count(const struct session *session)
 {
     return session->subscriber.subscription_count + feed_count(session);
@@ -148,10 +186,10 @@ void session_set_expiry(struct shard *shard, struct session *session, uint32_t e
         persist_session(shard, session_client_id(session), session->expiry_s, 0, false, NULL);
         if (!session->persisted)
             session_subscriptions_each(session, persist_each, session);
-        session->persisted = true;
+        set_persisted(session, true);
     } else if (session->persisted) {
         persist_session(shard, session_client_id(session), 0, 0, true, NULL);
-        session->persisted = false;
+        set_persisted(session, false);
     }
 }
 
@@ -194,7 +232,7 @@ struct session *session_restore(struct shard *shard, struct str client_id, uint3
 {
     struct session *session = session_new(shard, client_id, client_hash(client_id));
     session->expiry_s = expiry_s;
-    session->persisted = true;
+    set_persisted(session, true);
     if (expires_ms == 0 && expiry_s != EXPIRY_NEVER) { /* its client was here when the broker ended */
         expires_ms = expiry_time(session, reactor_wall_ms(shard->reactor));
         keep_until(shard, session, expires_ms);

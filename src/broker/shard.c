@@ -4,7 +4,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "broker/access.h"
+#include "broker/login.h"
 #include "broker/watcher.h"
 
 #define ROUTES_MAX      65536
@@ -132,7 +132,7 @@ static bool same_rules(const struct shard *shard, const struct settings *setting
 
 void shard_set_access(struct shard *shard, struct settings *settings, struct access *access)
 {
-    /* Every change of a user comes here, too: then no client's rules are made anew. */
+    /* Every change of a user comes here, too: then no other client's rules are made anew. */
     bool changed = !same_rules(shard, settings, access);
     settings_unref(shard->settings);
     access_unref(shard->access);
@@ -146,7 +146,12 @@ void shard_set_access(struct shard *shard, struct settings *settings, struct acc
         struct connection *connection = CONTAINER_OF(it, struct connection, all);
         if (connection->state != CONNECTION_OPEN)
             continue;
-        if (changed) {
+        enum login_change login = login_check(connection, access);
+        if (login == LOGIN_ENDED) {
+            connection_fail(connection, MQTT_NOT_AUTHORIZED, LOGIN_ENDED_TEXT);
+            continue;
+        }
+        if (changed || login == LOGIN_CHANGED) {
             connection_compile_acl(connection);
             session_revoke(connection->session, connection->acl);
         }

@@ -3,6 +3,7 @@
 #include "cli/serve_config.h"
 
 #include "base/mem.h"
+#include "broker/origin.h"
 #include "mqtt/mqtt.h"
 
 #include <stdio.h>
@@ -90,12 +91,18 @@ static void read_sessions(struct config *config, struct session_settings *out)
         read_expiry(config, at, "max_expiry", "never", "longest session expiry a client gets");
     out->v3_expiry_s = read_expiry(config, at, "v3_expiry", "7d",
                                    "expiry of MQTT 3.1 and 3.1.1 sessions without clean session");
+    out->max_sessions = (uint64_t)config_int(
+        config, at, "max_sessions", 1000000, 0, INT64_MAX,
+        "sessions kept for clients that go; who would need one more is refused; 0: no limit");
     out->max_inflight = (uint16_t)config_int(config, at, "max_inflight", 1000, 1, 65000,
                                              "QoS 1 and 2 messages on their way to one client");
     out->max_queued_messages = (uint32_t)config_int(config, at, "max_queued_messages", 100000, 0, UINT32_MAX,
                                                     "messages that wait for one client; 0: no limit");
     out->max_queued_bytes =
         config_bytes(config, at, "max_queued_bytes", "64MiB", "bytes that wait for one client; 0: no limit");
+    out->max_total_queued_bytes =
+        config_bytes(config, at, "max_total_queued_bytes", "8GiB",
+                     "bytes that wait for all clients, a message counted for each of them; 0: no limit");
     out->when_full = (enum queue_full_policy)config_choice(
         config, at, "when_full", policies, QUEUE_DROP_OLDEST, "what goes when a queue is full");
     out->queue_qos0 =
@@ -121,6 +128,8 @@ static void read_others(struct config *config, struct settings *out)
     const struct config_node *retained = config_section(config, root, "retained");
     out->retained_max_messages = (uint64_t)config_int(config, retained, "max_messages", 0, 0, INT64_MAX,
                                                       "retained messages kept; 0: no limit");
+    out->retained_max_bytes =
+        config_bytes(config, retained, "max_bytes", "4GiB", "bytes of all retained messages; 0: no limit");
     uint64_t bytes = config_bytes(config, retained, "max_payload_bytes", "1MiB", "largest retained payload");
     out->retained_max_payload_bytes = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
     read_rate(config, config_section(config, root, "client_limits"), &out->client_rate);
@@ -283,6 +292,26 @@ static void read_tls(struct config *config, const struct config_node *at, struct
         config_complain(config, at, "ca", "is needed to check client certificates");
 }
 
+static void read_origins(struct config *config, const struct config_node *at, struct serve_listener *out)
+{
+    const struct config_node *origins = config_section(config, at, "allowed_origins");
+    size_t count = config_count(config, origins);
+    if (count == 0)
+        return;
+    out->origins = mem_zalloc(count * sizeof(*out->origins));
+    for (size_t i = 0; i < count; i++) {
+        const struct config_node *item = config_entry(config, origins, i, NULL);
+        out->origins[i] =
+            config_text(config, item, "", "",
+                        "web pages that may connect: https://app.example, or *; none: any, but only "
+                        "pages of this machine while anonymous clients come in by default");
+        if (!origin_is_valid(str_of(out->origins[i])))
+            config_complain(config, item, "", "\"%s\" is no origin, such as https://app.example, or *",
+                            out->origins[i]);
+    }
+    out->options.allowed_origin_count = count;
+}
+
 static const struct listener_kind {
     const char *name;
     const char *bind;
@@ -320,8 +349,10 @@ static void read_listener(struct reader *reader, const struct listener_kind *kin
     options->net.proxy_protocol =
         config_bool(config, at, "proxy_protocol", false, "a PROXY v1 or v2 header comes first");
     options->net.websocket = kind->websocket;
-    if (kind->websocket)
+    if (kind->websocket) {
         options->net.websocket_path = config_text(config, at, "path", "/mqtt", "path of the WebSocket");
+        read_origins(config, at, listener);
+    }
     options->allow_anonymous = read_tristate(config, at, "allow_anonymous", LISTENER_ANONYMOUS_AS_BROKER,
                                              "as the broker's, for this listener");
     options->max_packet_bytes =
@@ -329,10 +360,12 @@ static void read_listener(struct reader *reader, const struct listener_kind *kin
     read_rate(config, at, &options->rate);
     if (kind->tls)
         read_tls(config, config_section(config, at, "tls"), listener);
-    if (!enabled || (kind->tls && listener->tls.cert_file == NULL))
+    if (!enabled || (kind->tls && listener->tls.cert_file == NULL)) {
         mem_free(listener->sni);
-    else
+        mem_free(listener->origins);
+    } else {
         out->listener_count++;
+    }
 }
 
 static void read_listeners(struct reader *reader)
@@ -360,6 +393,7 @@ static void settle_listeners(struct serve_config *out)
     for (size_t i = 0; i < out->listener_count; i++) {
         struct serve_listener *listener = &out->listeners[i];
         listener->options.net.name = listener->name;
+        listener->options.allowed_origins = listener->origins;
         if (listener->tls.cert_file != NULL)
             listener->options.net.tls = &listener->tls;
     }
@@ -409,8 +443,10 @@ bool serve_config_load(struct serve_config *out, const char *path, const char *c
 
 void serve_config_free(struct serve_config *config)
 {
-    for (size_t i = 0; i < config->listener_count; i++)
+    for (size_t i = 0; i < config->listener_count; i++) {
         mem_free(config->listeners[i].sni);
+        mem_free(config->listeners[i].origins);
+    }
     mem_free(config->listeners);
     settings_unref(config->settings);
     config_free(config->config);
