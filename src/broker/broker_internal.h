@@ -105,6 +105,7 @@ struct shard {
     struct handoff
         *outbox[REACTORS_MAX]; /* messages for other reactors, handed over at the end of the turn */
     struct list stalled;       /* connections that wait for other reactors to catch up: connection.stall */
+    struct list receipts;      /* tickets of QoS 2 messages whose publishers are away: ack_ticket.link */
     struct list searching; /* connections whose retained messages take more than a turn: connection.search */
     struct timer search;
     int64_t search_ns; /* spent on such searches in this turn */
@@ -340,7 +341,10 @@ void alias_table_free(struct alias_table *table);
 struct ack_ticket {
     struct mail mail;
     struct reactor *home;
-    struct held *held; /* home's thread; NULL: the connection has gone */
+    struct held *held;       /* home's thread; NULL: the connection has gone */
+    struct list link;        /* home's: shard.receipts, while a QoS 2 publisher's connection has gone */
+    struct session *session; /* then: the publisher's, which has packet_id in `received` */
+    uint16_t packet_id;
     atomic_uint pending;
     atomic_uint reason; /* the first failure; MQTT_SUCCESS */
 };
@@ -357,7 +361,8 @@ struct held {
     uint16_t packet_id;
     uint8_t type;
     uint8_t reason;
-    bool ends; /* a PUBLISH that session.received does not hold: it counts against our receive maximum */
+    bool ends;     /* a PUBLISH that session.received does not hold: it counts against our receive maximum */
+    bool keeps_id; /* of a PUBREC: after a failure, the same packet again is a repetition all the same */
     struct held_subscribe *subscribe; /* SUBACK and UNSUBACK: handle_subscribe.c */
 };
 
@@ -365,7 +370,13 @@ struct held {
 struct held *held_append(struct connection *connection, uint8_t type, uint16_t packet_id, uint8_t reason,
                          struct ack_ticket *ticket);
 void held_flush(struct connection *connection); /* sends what is ready at the front */
+/* The connection goes. What a QoS 2 message still waits for is remembered for the session: receipt_resume(). */
 void held_drop_all(struct connection *connection);
+/* The client sends a message again of which PUBREC was still to come: it is held anew, for the same ticket. False: the
+ * message is stored, there is nothing to wait for. */
+void receipt_leave(struct session *session, struct held *held);
+bool receipt_resume(struct connection *connection, uint16_t packet_id);
+void receipts_forget(struct shard *shard, const struct session *session); /* it ends */
 /* handle_subscribe.c. False: it goes on in a later turn, and calls held_flush() then. */
 bool held_subscribe_send(struct connection *connection, struct held *held);
 void search_resume(struct reactor *reactor, struct timer *timer); /* shard.search */

@@ -235,6 +235,8 @@ static void acknowledge_again(struct connection *connection, const struct mqtt_p
 {
     struct shard *shard = shard_of_channel(&connection->channel);
     /* The broker's own topics are not on the disk. */
+    if (receipt_resume(connection, in->packet_id))
+        return;
     if (!in->retain || !connection_may_publish(connection, in->topic)) {
         acknowledge(connection, in, MQTT_SUCCESS, NULL);
         return;
@@ -246,7 +248,8 @@ static void acknowledge_again(struct connection *connection, const struct mqtt_p
         .message = publication_message(publication),
         .ticket = ticket_new(shard),
     };
-    held_append(connection, MQTT_PUBREC, in->packet_id, MQTT_SUCCESS, change.ticket);
+    struct held *held = held_append(connection, MQTT_PUBREC, in->packet_id, MQTT_SUCCESS, change.ticket);
+    held->keeps_id = connection->version != MQTT_5;
     retained_look(shard->broker->retained, in->topic, persist_as_it_is, &change);
     ticket_done(change.ticket, MQTT_SUCCESS);
     publication_end(publication);
@@ -300,8 +303,9 @@ static void accept_publish(struct connection *connection, struct shard *shard, c
             reason = MQTT_NO_MATCHING_SUBSCRIBERS;
     }
     if (publication->ticket != NULL) {
-        held_append(connection, in->qos == 1 ? MQTT_PUBACK : MQTT_PUBREC, in->packet_id, reason,
-                    publication->ticket);
+        struct held *held = held_append(connection, in->qos == 1 ? MQTT_PUBACK : MQTT_PUBREC, in->packet_id,
+                                        reason, publication->ticket);
+        held->keeps_id = in->retain && connection->version != MQTT_5; /* acknowledge_again() */
         ticket_done(publication->ticket, MQTT_SUCCESS);
     } else {
         acknowledge(connection, in, reason, NULL);

@@ -78,6 +78,7 @@ static void session_free(struct shard *shard, struct session *session)
     session_queue_clear(&session->queue);
     inflight_clear(&session->inflight);
     packet_id_set_clear(&session->received);
+    receipts_forget(shard, session);
     set_persisted(session, false);
     mem_free(session);
 }

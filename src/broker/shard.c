@@ -22,6 +22,7 @@ void shard_init(struct shard *shard, struct broker *broker, unsigned index)
     list_init(&shard->connections);
     list_init(&shard->stalled);
     list_init(&shard->searching);
+    list_init(&shard->receipts);
     shard->search.fire = search_resume;
     random_seed(&shard->random, random_u64());
     atomic_init(&shard->handed_bytes, 0);
