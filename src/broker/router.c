@@ -103,15 +103,28 @@ static struct share_group *group_of(struct filter_entry *entry)
     return entry->item.kind == FILTER_GROUP ? (struct share_group *)(void *)entry : NULL;
 }
 
+/* Levels in front of the filter's first wildcard, at most PREFIX_LEVELS. */
+static unsigned literal_levels(struct str filter)
+{
+    unsigned count = 0;
+    struct str level;
+    while (count < PREFIX_LEVELS && topic_next_level(&filter, &level) && !str_is(level, "+") &&
+           !str_is(level, "#"))
+        count++;
+    return count;
+}
+
 /* The version that stands for the entry's filter. */
 static _Atomic uint32_t *version_of(struct router *router, struct filter_entry *entry)
 {
     struct share_group *group = group_of(entry);
     if (group != NULL)
         entry = group->filter;
-    if (entry->item.kind == FILTER_WILDCARD)
-        return &router->wildcard_version;
     struct str text = router_entry_text(entry);
+    if (entry->item.kind == FILTER_WILDCARD) {
+        unsigned levels = literal_levels(text);
+        return levels > 0 ? &router->prefix_versions[prefix_slot(text, levels)] : &router->wildcard_version;
+    }
     return &router->exact_versions[exact_version_slot(hash_bytes(text.data, text.len))];
 }
 
