@@ -440,6 +440,7 @@ struct session {
 /* A will, copied from CONNECT. */
 struct session_will {
     struct message *message;
+    char *username; /* of the connection that left it; NULL: none */
     uint32_t delay_s;
 };
 

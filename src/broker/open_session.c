@@ -61,6 +61,7 @@ static void take_will(struct session *session, const struct mqtt_connect *connec
     session->will = mem_zalloc(sizeof(*session->will));
     session->will->delay_s = connect->version == MQTT_5 ? properties->will_delay : 0;
     session->will->message = message_new(&parts);
+    session->will->username = mem_strdup_or_null(session->connection->username);
     buf_free(&list);
 }
 

@@ -288,6 +288,7 @@ void session_will_drop(struct session *session)
     if (session->will == NULL)
         return;
     message_unref(session->will->message);
+    mem_free(session->will->username);
     mem_free(session->will);
     session->will = NULL;
 }
@@ -302,6 +303,7 @@ void session_will_publish(struct shard *shard, struct session *session)
     if (publication.expiry_at > 0)
         publication.expires_ms += reactor_wall_ms(shard->reactor);
     publication.publisher = session;
+    publication.will_username = session->will->username;
     publication.publisher_id = session->subscriber.id;
     publication.publisher_hash = session->subscriber.name_hash;
     if (publication.retain)
