@@ -13,6 +13,7 @@
 #include "broker/inflight.h"
 #include "broker/log_quota.h"
 #include "broker/message.h"
+#include "broker/repairs.h"
 #include "broker/retained.h"
 #include "broker/router.h"
 #include "mqtt/mqtt.h"
@@ -115,6 +116,7 @@ struct shard {
     int64_t others_at_ms;
     struct client_seed *seeds;  /* sessions to build at the start: broker.c */
     struct log_quota log_quota; /* of what clients cause */
+    struct repairs repairs;     /* has a lock of its own */
     struct shard_counters counters;
     /* Other threads. */
     _Atomic size_t handed_bytes; /* in hand-offs that other reactors have not worked off */
@@ -128,7 +130,8 @@ struct broker {
     struct router *router;
     struct retained *retained;
     struct worker_pool *workers;
-    struct watcher *watcher; /* watcher.c */
+    struct watcher *watcher;   /* watcher.c */
+    struct search_job *search; /* repairs.c */
     struct reactor_group *reactors;
     struct shard *shards; /* one for each reactor */
     unsigned shard_count;
@@ -442,6 +445,8 @@ void session_attach(struct shard *shard, struct session *session, struct connect
 void session_detach(struct shard *shard, struct session *session);
 /* Takes back the subscriptions that these rules do not allow, and what waits on their account: session_revoke.c. */
 void session_revoke(struct session *session, const struct client_acl *acl);
+int64_t
+session_expires_ms(const struct session *session); /* wall clock, as its row has it; 0: open, or never */
 void session_set_expiry(struct shard *shard, struct session *session, uint32_t expiry_s);
 void session_will_publish(struct shard *shard, struct session *session); /* takes session->will */
 void session_will_drop(struct session *session);
@@ -470,6 +475,14 @@ bool persist_subscription(struct shard *shard, struct str client_id, struct str 
                           struct error *err);
 void persist_session(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms,
                      bool remove, struct ack_ticket *ticket);
+
+/* A row as memory has it, after a write of it has failed: repairs.c. */
+void persist_repair_retained(struct shard *shard, struct message *message, bool remove);
+/* session NULL: the row and its subscriptions go; else they are made anew. */
+void persist_repair_session(struct shard *shard, struct str client_id, struct session *session);
+/* options NULL: the row goes. */
+void persist_repair_subscription(struct shard *shard, struct str client_id, struct str filter,
+                                 const struct subscribe_options *options);
 
 /* sys_topics.c */
 void sys_topics_publish(struct shard *shard);

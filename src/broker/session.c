@@ -187,6 +187,14 @@ static void keep_until(struct shard *shard, struct session *session, int64_t exp
         persist_session(shard, session_client_id(session), session->expiry_s, expires_ms, false, NULL);
 }
 
+int64_t session_expires_ms(const struct session *session)
+{
+    const struct shard *shard = session->shard;
+    if (session->away == NULL || !heap_contains(&session->away->expiry.node))
+        return 0;
+    return session->away->expiry.node.key - reactor_now_ms(shard->reactor) + reactor_wall_ms(shard->reactor);
+}
+
 struct session *session_restore(struct shard *shard, struct str client_id, uint32_t expiry_s,
                                 int64_t expires_ms)
 {
