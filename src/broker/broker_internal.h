@@ -6,6 +6,7 @@
 #define BROKER_BROKER_INTERNAL_H
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "base/random.h"
 #include "base/thread.h"
@@ -115,8 +116,10 @@ struct shard {
     uint64_t others_queued_bytes; /* of all other shards, as of others_at_ms: deliver.c */
     int64_t others_at_ms;
     struct client_seed *seeds;  /* sessions to build at the start: broker.c */
-    struct log_quota log_quota; /* of what clients cause */
-    struct repairs repairs;     /* has a lock of its own */
+    struct log_quota log_quota; /* of warnings that clients cause; shard_may_log() */
+    struct log_quota
+        quiet_quotas[LOG_LEVEL_WARNING]; /* of what is less, by level: it must not hide warnings */
+    struct repairs repairs;              /* has a lock of its own */
     struct shard_counters counters;
     /* Other threads. */
     _Atomic size_t handed_bytes; /* in hand-offs that other reactors have not worked off */
@@ -171,6 +174,13 @@ struct listener_state {
     _Atomic uint32_t messages_per_second;
     _Atomic uint64_t bytes_per_second;
 };
+
+/* Whether a line that a client causes may be logged: enough is enough in each second. */
+static inline bool shard_may_log(struct shard *shard, enum log_level level)
+{
+    struct log_quota *quota = level < LOG_LEVEL_WARNING ? &shard->quiet_quotas[level] : &shard->log_quota;
+    return log_enabled(level) && log_quota_take(quota, reactor_now_ms(shard->reactor));
+}
 
 static inline struct shard *shard_of_channel(const struct channel *channel)
 {

@@ -156,7 +156,7 @@ void persist_session(struct shard *shard, struct str client_id, uint32_t expiry_
     struct write *write = session_write(client_id, expiry_s, expires_ms, remove);
     struct error err;
     write->ticket = ticket;
-    if (!submit(shard, write, &err) && log_quota_take(&shard->log_quota, reactor_now_ms(shard->reactor)))
+    if (!submit(shard, write, &err) && shard_may_log(shard, LOG_LEVEL_WARNING))
         LOG_WARNING("session not kept for a restart", LOG_STR("client_id", client_id), LOG_ERROR_OF(&err));
 }
 

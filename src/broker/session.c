@@ -130,7 +130,9 @@ static bool persist_each(struct str filter, const struct subscribe_options *opti
 {
     struct session *session = arg;
     struct error err;
-    if (!persist_subscription(session->shard, session_client_id(session), filter, options, false, NULL, &err))
+    if (!persist_subscription(session->shard, session_client_id(session), filter, options, false, NULL,
+                              &err) &&
+        shard_may_log(session->shard, LOG_LEVEL_WARNING))
         LOG_WARNING("subscription not kept for a restart", LOG_STR("client_id", session_client_id(session)),
                     LOG_STR("filter", filter), LOG_ERROR_OF(&err));
     return true;
@@ -156,7 +158,8 @@ void session_set_expiry(struct shard *shard, struct session *session, uint32_t e
 static void expire(struct reactor *reactor, struct timer *timer)
 {
     struct session_away *away = CONTAINER_OF(timer, struct session_away, expiry);
-    LOG_DEBUG("session expired", LOG_STR("client_id", session_client_id(away->session)));
+    if (shard_may_log(away->session->shard, LOG_LEVEL_DEBUG))
+        LOG_DEBUG("session expired", LOG_STR("client_id", session_client_id(away->session)));
     session_end(reactor_user(reactor), away->session);
 }
 

@@ -402,6 +402,37 @@ static void test_what_cannot_be_retained_still_reaches_subscribers(void **state)
     fclose(log);
 }
 
+/* Clients that come in a loop, each time sending the former one away, each time with something to refuse. */
+static void test_what_clients_cause_is_logged_within_bounds(void **state)
+{
+    enum { CLIENTS = 700, LINES_EACH = 4 };
+    (void)state;
+    struct site site;
+    struct client client;
+    site_start(&site, 1, NULL);
+    FILE *log = tmpfile();
+    assert_non_null(log);
+    log_set_fd(fileno(log));
+    log_set_level(LOG_LEVEL_DEBUG);
+    int64_t begin_ms = clock_mono_ms();
+    for (int i = 0; i < CLIENTS; i++) {
+        CLIENT_CONNECT(&client, &site, false, .id = "c");
+        say_publish(&client, "$SYS/x", 0, 0, "refused");
+        client_sync(&client);
+        client_drop(&client);
+    }
+    site_end(&site);
+    size_t seconds = (size_t)(clock_mono_ms() - begin_ms) / 1000 + 2;
+    log_set_fd(2);
+    log_set_level(LOG_LEVEL_ERROR);
+    size_t lines = count_lines(fileno(log));
+    size_t most =
+        2 * seconds * (LOG_QUOTA_LINES + 1) + 10; /* two levels, each with a line about the others */
+    CHECK(lines > 0 && lines <= most, "%zu lines of about %d in less than %zu s", lines, CLIENTS * LINES_EACH,
+          seconds);
+    fclose(log);
+}
+
 static void count_searching(struct shard *shard, void *arg)
 {
     LIST_EACH(it, &shard->connections)
@@ -1013,6 +1044,7 @@ RUN_TESTS(TEST(test_an_alias_may_change_its_topic_among_messages_that_come_toget
           TEST(test_a_retained_message_is_not_missed_by_who_subscribes_meanwhile, start_2),
           TEST(test_retained_messages_that_have_expired_leave_the_disk, start_2),
           cmocka_unit_test(test_what_cannot_be_retained_still_reaches_subscribers),
+          cmocka_unit_test(test_what_clients_cause_is_logged_within_bounds),
           cmocka_unit_test(test_a_search_for_retained_messages_leaves_time_for_others),
           cmocka_unit_test(test_acknowledgements_wait_behind_a_search),
           TEST(test_a_subscription_that_cannot_be_stored_is_refused_and_forgotten, start_1),
