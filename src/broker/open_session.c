@@ -24,7 +24,8 @@ struct token_expiry {
 static void send_away(struct shard *shard, struct session *session)
 {
     struct connection *old = session->connection;
-    LOG_INFO("session taken over", LOG_STR("client_id", session_client_id(session)));
+    if (shard_may_log(shard, LOG_LEVEL_INFO))
+        LOG_INFO("session taken over", LOG_STR("client_id", session_client_id(session)));
     connection_fail(old, MQTT_SESSION_TAKEN_OVER, NULL); /* [MQTT-3.1.4-3] */
     COUNT(shard, connections, -1);
     held_drop_all(old);
@@ -252,7 +253,7 @@ static void take_identity(struct connection *connection)
 
 static void log_connected(const struct connection *connection, bool session_present)
 {
-    if (!log_enabled(LOG_LEVEL_INFO))
+    if (!shard_may_log(shard_of_channel(&connection->channel), LOG_LEVEL_INFO))
         return;
     char peer[CHANNEL_PEER_BYTES];
     channel_peer_text(&connection->channel, peer);

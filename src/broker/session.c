@@ -171,7 +171,9 @@ static bool persist_each(struct str filter, const struct subscribe_options *opti
 {
     struct session *session = arg;
     struct error err;
-    if (!persist_subscription(session->shard, session_client_id(session), filter, options, false, NULL, &err))
+    if (!persist_subscription(session->shard, session_client_id(session), filter, options, false, NULL,
+                              &err) &&
+        shard_may_log(session->shard, LOG_LEVEL_WARNING))
         LOG_WARNING("subscription not kept for a restart", LOG_STR("client_id", session_client_id(session)),
                     LOG_STR("filter", filter), LOG_ERROR_OF(&err));
     return true;
@@ -197,7 +199,8 @@ void session_set_expiry(struct shard *shard, struct session *session, uint32_t e
 static void expire(struct reactor *reactor, struct timer *timer)
 {
     struct session_away *away = CONTAINER_OF(timer, struct session_away, expiry);
-    LOG_DEBUG("session expired", LOG_STR("client_id", session_client_id(away->session)));
+    if (shard_may_log(away->session->shard, LOG_LEVEL_DEBUG))
+        LOG_DEBUG("session expired", LOG_STR("client_id", session_client_id(away->session)));
     session_end(reactor_user(reactor), away->session);
 }
 
@@ -226,6 +229,14 @@ static void keep_until(struct shard *shard, struct session *session, int64_t exp
 {
     if (session->persisted)
         persist_session(shard, session_client_id(session), session->expiry_s, expires_ms, false, NULL);
+}
+
+int64_t session_expires_ms(const struct session *session)
+{
+    const struct shard *shard = session->shard;
+    if (session->away == NULL || !heap_contains(&session->away->expiry.node))
+        return 0;
+    return session->away->expiry.node.key - reactor_now_ms(shard->reactor) + reactor_wall_ms(shard->reactor);
 }
 
 struct session *session_restore(struct shard *shard, struct str client_id, uint32_t expiry_s,

@@ -151,4 +151,14 @@ bool catalog_subscription_each(struct catalog *catalog,
                                             uint32_t subscription_id, void *arg),
                                void *arg, struct error *err); /* grouped by client id */
 
+enum catalog_table { CATALOG_TABLE_RETAINED, CATALOG_TABLE_SESSIONS, CATALOG_TABLE_SUBSCRIPTIONS };
+
+/* The keys of a table in their order, from behind (`after`, `after_filter`) on, at most `limit`: so it can be gone
+ * through in steps. Both empty: from the first one. The filter is empty but for subscriptions. Borrows in `each`; false
+ * stops. Thread: any. */
+bool catalog_keys_each(struct catalog *catalog, enum catalog_table table, struct str after,
+                       struct str after_filter, unsigned limit,
+                       bool (*each)(struct str key, struct str filter, void *arg), void *arg,
+                       struct error *err);
+
 #endif
