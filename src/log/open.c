@@ -1,6 +1,6 @@
 /* Opening, and what a log finds after a crash.
  *
- *  1. The directory is made if it is missing, and locked.
+ *  1. The directory is made if it is missing, locked, and synced: what is seen in it need not be on disk yet.
  *  2. Names are read; what an interrupted roll or trim has left (*.new, start.tmp, an index without its segment, segments
  *     below the low-water mark) is removed.
  *  3. Every segment but the last is on disk (see roll.c). Its index says in 96 bytes what it holds; the segment is read
@@ -118,7 +118,7 @@ int lock_dir(const struct log_io *io, const char *dir, struct error *err)
 
 /* ---- Leftovers ------------------------------------------------------------------------------------------------- */
 
-static bool remove_name(struct log *log, uint64_t first, const char *suffix, bool *any, struct error *err)
+static bool remove_name(struct log *log, uint64_t first, const char *suffix, struct error *err)
 {
     const struct log_io *io = log->engine->io;
     char path[LOG_PATH_BYTES];
@@ -126,28 +126,28 @@ static bool remove_name(struct log *log, uint64_t first, const char *suffix, boo
     int rc = io->unlink(io->ctx, path);
     if (rc < 0 && rc != -ENOENT)
         return io_failed(err, rc, "remove", path);
-    *any = true;
     return true;
 }
 
-static bool remove_leftovers(struct log *log, struct names *names, struct error *err)
+/* Counts what is removed in *count. */
+static bool remove_leftovers(struct log *log, struct names *names, size_t *count, struct error *err)
 {
-    bool any = false;
+    *count = names->fresh_count;
     for (size_t i = 0; i < names->fresh_count; i++) {
-        if (!remove_name(log, names->fresh[i], ".new", &any, err))
+        if (!remove_name(log, names->fresh[i], ".new", err))
             return false;
     }
     if (names->start_tmp) {
         char path[LOG_PATH_BYTES];
         snprintf(path, sizeof path, "%s/start.tmp", log->dir);
         log->engine->io->unlink(log->engine->io->ctx, path); /* the next trim would replace it */
-        any = true;
+        ++*count;
     }
     size_t below = 0;
     while (below + 1 < names->count && names->segments[below + 1] <= log->start.first)
         below++;
-    for (size_t i = 0; i < below; i++) {
-        if (!remove_name(log, names->segments[i], ".seg", &any, err))
+    for (size_t i = 0; i < below; i++, ++*count) {
+        if (!remove_name(log, names->segments[i], ".seg", err))
             return false;
     }
     names->count -= below;
@@ -155,14 +155,20 @@ static bool remove_leftovers(struct log *log, struct names *names, struct error 
         memmove(names->segments, names->segments + below, names->count * sizeof *names->segments);
     for (size_t i = 0; i < names->index_count; i++) {
         uint64_t first = names->indexes[i];
-        if ((names->count == 0 ||
-             bsearch(&first, names->segments, names->count, sizeof first, by_number) == NULL) &&
-            !remove_name(log, first, ".idx", &any, err))
+        if (names->count != 0 &&
+            bsearch(&first, names->segments, names->count, sizeof first, by_number) != NULL)
+            continue;
+        if (!remove_name(log, first, ".idx", err))
             return false;
+        ++*count;
     }
-    if (!any)
-        return true;
-    int rc = log->engine->io->sync_dir(log->engine->io->ctx, log->dir_fd);
+    return true;
+}
+
+static bool sync_names(struct log *log, struct error *err)
+{
+    const struct log_io *io = log->engine->io;
+    int rc = io->sync_dir(io->ctx, log->dir_fd);
     return rc >= 0 || io_failed(err, rc, "sync the directory", log->dir);
 }
 
@@ -358,11 +364,13 @@ static bool load_segments(struct log *log, const struct names *names, bool start
 
 static bool load(struct log *log, struct error *err)
 {
-    struct names names;
+    struct names names = {0};
     bool started;
-    bool ok = names_read(&names, log->engine->io, log->dir, err) &&
+    size_t removed = 0;
+    bool ok = sync_names(log, err) && names_read(&names, log->engine->io, log->dir, err) &&
               start_read(log->engine->io, log->dir, &log->start, &started, err) &&
-              remove_leftovers(log, &names, err) && load_segments(log, &names, started, err);
+              remove_leftovers(log, &names, &removed, err) && (removed == 0 || sync_names(log, err)) &&
+              load_segments(log, &names, started, err);
     names_free(&names);
     if (ok)
         log->next = log->assigned;

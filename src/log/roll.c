@@ -104,6 +104,8 @@ struct fresh {
     struct index index;
     char path[LOG_PATH_BYTES]; /* .new */
     int fd;
+    bool renamed; /* or it was tried */
+    bool named;   /* it has its name, even if that is not sure to last */
 };
 
 static bool write_header(struct log *log, struct fresh *fresh, struct error *err)
@@ -182,18 +184,18 @@ static bool make_file(struct log *log, struct fresh *fresh, struct error *err)
     return rc >= 0 || io_failed(err, rc, "sync", fresh->path);
 }
 
-/* *named: it has its name, even if that is not sure to last. */
-static bool publish_file(struct log *log, struct fresh *fresh, bool *named, struct error *err)
+static bool publish_file(struct log *log, struct fresh *fresh, struct error *err)
 {
     const struct log_io *io = log->engine->io;
     char path[LOG_PATH_BYTES];
     path_of_segment(path, log->dir, fresh->segment.first, ".seg");
     FAULT_POINT("log.before_rename");
+    fresh->renamed = true;
     int rc = io->rename(io->ctx, fresh->path, path);
     FAULT_POINT("log.after_rename");
     if (rc < 0)
         return io_failed(err, rc, "rename", fresh->path);
-    *named = true;
+    fresh->named = true;
     rc = io->sync_dir(io->ctx, log->dir_fd);
     return rc >= 0 || io_failed(err, rc, "sync the directory", log->dir);
 }
@@ -275,12 +277,13 @@ static bool make_segment(struct log *log, struct error *err)
                     .salt = (uint32_t)random_u64()},
         .fd = -1,
     };
-    bool named = false;
-    if (make_file(log, &fresh, err) && publish_file(log, &fresh, &named, err)) {
+    if (make_file(log, &fresh, err) && publish_file(log, &fresh, err)) {
         adopt(log, &fresh);
         return true;
     }
-    if (named && active_segment(log) != NULL && active_segment(log)->first == fresh.segment.first) {
+    /* It may have its name, and then counts more than the former segment: nothing may be appended to that one. */
+    log->fresh_segment = log->fresh_segment || fresh.renamed;
+    if (fresh.named && active_segment(log) != NULL && active_segment(log)->first == fresh.segment.first) {
         /* The former file has lost its name, so this is what readers find; the next try replaces it again. */
         adopt(log, &fresh);
         unprove(log);
