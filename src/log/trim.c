@@ -56,11 +56,12 @@ static bool next_start(struct log *log, uint64_t below, struct start *out, bool 
     return *nothing || below == next || measure(log, below, out, err);
 }
 
-/* The oldest segment, if all of it is below the mark. */
+/* The oldest segment, if all of it is below the mark. One segment always stays, so that a log that has lost its files is
+ * told from an empty one. */
 static bool oldest_trimmed(struct log *log, uint64_t *first)
 {
     pthread_mutex_lock(&log->lock);
-    bool found = log->sealed_count != 0 && log->sealed[0].end <= log->start.first;
+    bool found = log->has_active && log->sealed_count != 0 && log->sealed[0].end <= log->start.first;
     if (found)
         *first = log->sealed[0].first;
     pthread_mutex_unlock(&log->lock);

@@ -3,7 +3,7 @@
  *
  * - what was acknowledged as stored is there once, at its offset, byte for byte (a log that does not sync before it
  *   acknowledges may lose its newest records to a power cut, but no older ones);
- * - what else is there was appended, as a whole, and its end is unknown to whoever appended it;
+ * - what else is there was appended, as a whole, and was not refused;
  * - what has once been read after a restart stays;
  * - the low-water mark is where the last trim has put it;
  * - the log opens: nothing that such a disk does looks like corruption.
@@ -33,6 +33,7 @@ struct history {
 
     /* What is known: the number of the record at each offset, or UNKNOWN_HERE. */
     uint64_t at[OFFSETS_MAX];
+    bool never[OFFSETS_MAX];     /* by number: its append was refused */
     uint64_t end;                /* behind the newest that is known */
     uint64_t low, low_attempted; /* the mark; and the highest of trims that have failed */
     uint64_t next_number;        /* records are numbered from 1 */
@@ -109,6 +110,8 @@ static void ended(struct log_batch *batch, const struct error *err)
     history->stored += batch->outcome == LOG_STORED;
     history->unknown += batch->outcome == LOG_UNKNOWN;
     history->refused += batch->outcome == LOG_REFUSED;
+    for (unsigned i = 0; i < flight->count; i++)
+        history->never[flight->number + i] = batch->outcome == LOG_REFUSED;
     for (unsigned i = 0; i < flight->count && batch->outcome == LOG_STORED; i++) {
         uint64_t offset = batch->first_offset + i;
         assert(offset < OFFSETS_MAX);
@@ -154,6 +157,7 @@ static uint64_t recognise(struct history *history, const struct log_record *reco
     uint64_t number = (uint64_t)record->time_ms;
     EXPECT(history, number != 0 && number < history->next_number && is_record(record, number),
            "offset %" PRIu64 " holds what nobody appended", record->offset);
+    EXPECT(history, !history->never[number], "offset %" PRIu64 " holds what was refused", record->offset);
     return number;
 }
 
