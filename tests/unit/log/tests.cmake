@@ -1,1 +1,1 @@
-varve_test(log append damage histories)
+varve_test(log append damage faults histories)
