@@ -7,7 +7,7 @@
 
 #define DIR_NAME "/disk/log"
 #define RECORDS  180
-#define TRIMMED 70 /* the first segment is below */
+#define TRIMMED  70 /* the first segment is below */
 
 static struct bed *bed_on(struct sim_disk *disk, struct bed *bed)
 {
