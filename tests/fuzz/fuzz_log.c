@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DIR_NAME    "/log"
@@ -318,7 +319,8 @@ static void read_all(struct log *log)
         struct log_record record;
         log_cursor_init(&cursor, chunk, offset);
         while (log_cursor_next(&cursor, &record)) {
-            assert(record.offset == offset++);
+            assert(record.offset == offset);
+            offset++;
             for (size_t i = 0; i < record.data.len; i++)
                 sum += (uint8_t)record.data.data[i];
         }
