@@ -166,7 +166,8 @@ struct api *api_of(const struct api_request *request);
 struct broker *api_broker(const struct api_request *request);
 struct catalog *api_catalog(const struct api_request *request);
 const struct api_caller *api_caller(const struct api_request *request);
-uint64_t api_request_id(const struct api_request *request); /* as in the log and in the header X-Request-Id */
+const char *
+api_request_id(const struct api_request *request); /* as in the log and in the header X-Request-Id */
 
 struct str api_path(const struct api_request *request,
                     const char *name); /* a parameter of the path; never empty */
