@@ -286,6 +286,8 @@ extern const struct api_table openapi_table;
 extern const struct api_table login_table;
 extern const struct api_table api_key_table;
 extern const struct api_table stats_table;
+extern const struct api_table clients_table;
+extern const struct api_table messages_table;
 
 /* login.c: a name without control characters; else the request has its reply. */
 bool name_ok(struct api_request *request, const char *what, const char *text);

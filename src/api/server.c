@@ -70,7 +70,8 @@ void api_register(struct api *api, const struct api_table *table)
 struct api *api_new(const struct api_options *options)
 {
     static const struct api_table *const own[] = {
-        &health_table, &openapi_table, &login_table, &api_key_table, &stats_table,
+        &health_table, &openapi_table, &login_table,    &api_key_table,
+        &stats_table,  &clients_table, &messages_table,
     };
     struct api *api = mem_zalloc(sizeof(*api));
     pthread_condattr_t monotonic;

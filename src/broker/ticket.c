@@ -8,6 +8,8 @@ static void come_home(struct reactor *reactor, struct mail *mail)
 {
     struct ack_ticket *ticket = CONTAINER_OF(mail, struct ack_ticket, mail);
     struct held *held = ticket->held;
+    if (ticket->settled != NULL)
+        ticket->settled(ticket, (uint8_t)atomic_load_explicit(&ticket->reason, memory_order_relaxed));
     if (reactor != NULL && held != NULL) {
         uint8_t reason = (uint8_t)atomic_load_explicit(&ticket->reason, memory_order_relaxed);
         if (reason >= 0x80)
