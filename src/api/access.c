@@ -211,19 +211,21 @@ static bool role_may(enum api_role role, enum api_access access)
     return role == API_ROLE_ADMINISTRATOR;
 }
 
-static bool is_open(const struct api_request *request)
+/* What Prometheus reads is open, as EMQX's is, unless it is configured otherwise. */
+static enum api_access access_of(const struct api_request *request)
 {
     const struct api_route *route = request->match.entry->route;
-    return route->access == API_PUBLIC;
+    return route->figures && request->api->options.metrics_need_key ? API_READ : route->access;
 }
 
 bool access_admit(struct api_request *request)
 {
-    if (is_open(request))
+    enum api_access access = access_of(request);
+    if (access == API_PUBLIC)
         return true;
     if (!prove(request))
         return false;
-    if (role_may(request->caller.face.role, request->match.entry->route->access))
+    if (role_may(request->caller.face.role, access))
         return true;
     api_reply_error(request, 403, "UNAUTHORIZED_ROLE", "the role %s may not do this",
                     role_name(request->caller.face.role));

@@ -58,6 +58,17 @@ struct api *api_new(const struct api_options *options);
 struct api_table;
 void api_register(struct api *api, const struct api_table *table);
 
+/* Who has figures writes them into GET /metrics, Prometheus' text format: before api_open(). Called on a thread of the pool. */
+typedef void api_metrics_fn(struct buf *out, void *context);
+void api_register_metrics(struct api *api, api_metrics_fn *write, void *context);
+/* The two comment lines of a metric; `type` is "counter" or "gauge". Then its value, or one for each set of labels ("{a=\"b\"}",
+ * whose values api_metric_label() escapes; NULL: none). */
+void api_metric(struct buf *out, const char *name, const char *type, const char *help);
+void api_metric_value(struct buf *out, const char *name, const char *labels, uint64_t value);
+void api_metric_seconds(struct buf *out, const char *name, const char *labels, double value);
+/* Appends name="value" with the value escaped. */
+void api_metric_label(struct buf *out, const char *name, struct str value);
+
 /* Starts to listen. Errors: ERR_INVALID (bind text, certificate), ERR_IO (address in use), ERR_UNSUPPORTED (TLS that the
  * library cannot do). */
 bool api_open(struct api *api, const struct api_listener_options *options, struct error *err);
@@ -130,6 +141,7 @@ struct api_route {
     unsigned status;         /* of the success; 0: 200, or 204 without an answer */
     const char *errors; /* codes that it answers beside the general ones: "404 CLIENTID_NOT_FOUND; 409 …" */
     size_t max_body_bytes; /* 0: as configured */
+    bool figures;          /* public unless metrics_need_key */
     bool open_query;       /* takes query parameters that are not in params */
 };
 

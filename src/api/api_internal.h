@@ -130,6 +130,11 @@ struct api_counters {
     _Atomic uint64_t busy;        /* the pool was full */
 };
 
+struct api_writer {
+    api_metrics_fn *write;
+    void *context;
+};
+
 struct api {
     /* Set before the server opens. */
     struct broker *broker;
@@ -140,6 +145,8 @@ struct api {
     const struct api_table **tables;
     size_t table_count;
     json_t *components; /* {name: schema} */
+    struct api_writer *writers;
+    size_t writer_count;
     struct api_listener_options options;
     char **hosts; /* owned */
     char address[64];
@@ -286,6 +293,10 @@ extern const struct api_table openapi_table;
 extern const struct api_table login_table;
 extern const struct api_table api_key_table;
 extern const struct api_table stats_table;
+extern const struct api_table metrics_table;
+extern const struct api_table mqtt_users_table;
+extern const struct api_table banned_table;
+extern const struct api_table rules_table;
 extern const struct api_table clients_table;
 extern const struct api_table messages_table;
 

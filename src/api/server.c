@@ -65,13 +65,19 @@ void api_register(struct api *api, const struct api_table *table)
     }
 }
 
+void api_register_metrics(struct api *api, api_metrics_fn *write, void *context)
+{
+    api->writers = mem_realloc(api->writers, (api->writer_count + 1) * sizeof(*api->writers));
+    api->writers[api->writer_count++] = (struct api_writer){.write = write, .context = context};
+}
+
 /* ---- Life ------------------------------------------------------------------------------------------------ */
 
 struct api *api_new(const struct api_options *options)
 {
     static const struct api_table *const own[] = {
-        &health_table, &openapi_table, &login_table,    &api_key_table,
-        &stats_table,  &clients_table, &messages_table,
+        &health_table, &openapi_table, &metrics_table, &mqtt_users_table, &banned_table,   &rules_table,
+        &login_table,  &api_key_table, &stats_table,   &clients_table,    &messages_table,
     };
     struct api *api = mem_zalloc(sizeof(*api));
     pthread_condattr_t monotonic;
@@ -113,6 +119,7 @@ void api_free(struct api *api)
     pthread_mutex_destroy(&api->log_lock);
     mem_free(api->entries);
     mem_free(api->tables);
+    mem_free(api->writers);
     mem_free(api);
 }
 

@@ -83,6 +83,13 @@ bool catalog_rule_delete(struct catalog *catalog, uint64_t id, struct error *err
 bool catalog_rule_each(struct catalog *catalog, bool (*each)(const struct catalog_rule *rule, void *arg),
                        void *arg, struct error *err);
 
+/* The rules that name exactly this user and this client (NULL: none of them) and no address are replaced by these, all or none:
+ * whom they are about and their order is set here. None: they are deleted. `removed` gets how many there were.
+ * Errors: ERR_INVALID. */
+bool catalog_rules_replace(struct catalog *catalog, const char *username, const char *client_id,
+                           struct catalog_rule *rules, size_t count, int64_t position, size_t *removed,
+                           struct error *err);
+
 /* ---- Bans ------------------------------------------------------------------------------------------------ */
 
 enum catalog_ban_kind { CATALOG_BAN_CLIENT_ID, CATALOG_BAN_USERNAME, CATALOG_BAN_ADDRESS };

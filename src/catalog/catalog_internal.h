@@ -19,6 +19,7 @@ enum db_statement {
     DB_RULE_INSERT,
     DB_RULE_UPDATE,
     DB_RULE_DELETE,
+    DB_RULE_DELETE_OF,
     DB_BAN_PUT,
     DB_BAN_DELETE,
     DB_REVISION,
