@@ -8,6 +8,7 @@
 #include "mqtt/mqtt.h"
 #include "proc_internal.h"
 
+#include <assert.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -68,6 +69,7 @@ static bool load_start(struct load *load, const struct bench_options *options, s
         !stream_raise_file_limit((uint64_t)load->link_count + FILES_SPARE + 2 * options->threads, err))
         return false;
     load->worker_count = options->threads;
+    assert(load->worker_count > 0 && options->topics > 0);
     load->workers = mem_zalloc(load->worker_count * sizeof *load->workers);
     for (uint32_t i = 0; i < load->worker_count; i++) {
         load->workers[i].load = load;

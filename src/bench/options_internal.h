@@ -12,6 +12,7 @@
 #define OPTIONS_LINKS_MAX   1000000
 #define OPTIONS_THREADS_MAX 256
 #define OPTIONS_WINDOW_MAX  1000000
+#define OPTIONS_TIME_MAX_MS 1000000000
 
 struct bench_options {
     const char *host; /* strings borrow from argv */

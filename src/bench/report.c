@@ -69,7 +69,7 @@ static void load_text(struct buf *out, const struct bench_options *options, cons
     buf_printf(out, "published   %12.0f msg/s\n", per_second(result->published, result->seconds));
     buf_printf(out, "delivered   %12.0f msg/s\n", per_second(result->delivered, result->seconds));
     buf_printf(out, "lost        %12llu of %llu\n", (unsigned long long)result->lost,
-               (unsigned long long)(result->total_delivered + result->lost));
+               (unsigned long long)result->total_delivered + result->lost);
     buf_printf(out, "duplicates  %12llu\nout of order%12llu\n", (unsigned long long)result->duplicates,
                (unsigned long long)result->late);
     text_anomalies(out, result);

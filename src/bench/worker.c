@@ -76,7 +76,7 @@ bool worker_send(struct worker *worker, struct link *link, const uint8_t *data, 
 
 static bool send_kept(struct worker *worker, struct link *link, struct error *err)
 {
-    size_t sent;
+    size_t sent = 0;
     if (!send_some(link, link->out, link->out_len, &sent, err))
         return false;
     link->out_len -= (uint32_t)sent;

@@ -59,7 +59,7 @@ static void describe_session(struct arena *arena, struct session *session, struc
         .expiry_s = session->expiry_s,
         .created_ms = session->created_ms,
         .left_ms = session->connection == NULL ? session->changed_ms : 0,
-        .subscriptions = session->subscriber.subscription_count,
+        .subscriptions = session_subscription_count(session),
         .queued = session->queue.count,
         .queued_bytes = session->queue.bytes,
         .inflight = session->inflight.count,
@@ -217,11 +217,11 @@ static bool take_subscription(struct str filter, const struct subscribe_options 
 static bool take_session(struct session *session, void *arg)
 {
     struct subscriptions_call *call = arg;
-    if (session->subscriber.subscription_count == 0)
+    if (session_subscription_count(session) == 0)
         return true;
     call->session = session;
     call->name = arena_str(&call->call.arena, session_client_id(session));
-    router_subscriptions_each(session->shard->broker->router, &session->subscriber, take_subscription, call);
+    session_subscriptions_each(session, take_subscription, call);
     return call->count < SLICE_SUBSCRIPTIONS;
 }
 
@@ -343,6 +343,8 @@ static bool judge(struct session *session, struct subscribe_call *call, struct e
         return error_set(err, ERR_INVALID, "the topic filter has too many levels");
     if ((filter->shared && !mqtt->shared_available) || (filter->wildcard && !mqtt->wildcard_available))
         return error_set(err, ERR_INVALID, "the broker's configuration does not allow such a topic filter");
+    if (feed_filter(session->shard->broker, filter))
+        return error_set(err, ERR_UNSUPPORTED, "such a subscription is for the client itself to make");
     if (session->connection != NULL && !client_may_subscribe(session->connection->acl, filter->filter))
         return error_set(err, ERR_DENIED, "the client may not subscribe this topic filter");
     if (call->options.qos > mqtt->max_qos)
@@ -357,7 +359,7 @@ static bool subscribe(struct session *session, struct subscribe_call *call, stru
         return false;
     bool is_new = session_subscribe(session, &call->parsed, &call->options);
     if (is_new && max > 0 && session->subscriber.subscription_count > max) {
-        session_unsubscribe(session, &call->parsed);
+        session_unsubscribe(session, call->filter, &call->parsed);
         return error_set(err, ERR_LIMIT,
                          "the client has %u subscriptions, as many as the configuration allows", max);
     }
@@ -379,7 +381,7 @@ static void run_subscribe(struct shard *shard, struct admin_call *admin)
         no_client(&err, call->client_id);
         admin_answer(admin, &err);
     } else if (call->unsubscribe) {
-        call->existed = session_unsubscribe(session, &call->parsed);
+        call->existed = session_unsubscribe(session, call->filter, &call->parsed);
         answer_when_kept(session, call);
     } else if (!subscribe(session, call, &err)) {
         admin_answer(admin, &err);

@@ -61,6 +61,8 @@ static bool route_message(struct shard *shard, struct publish_call *call, struct
         .retain = message->retain,
         .publisher_hash = client_hash(message->client_id),
         .ticket = call->ticket,
+        .acknowledged = true, /* stations may hold the ticket */
+        .shard = shard,
     };
     if (message->expiry_s > 0) {
         publication.expiry_at = (uint32_t)mqtt_property_find(message->props, MQTT_PROP_MESSAGE_EXPIRY, &size);
@@ -214,7 +216,7 @@ bool admin_retained_get(struct broker *broker, struct str topic,
 static void run_delete(struct shard *shard, struct admin_call *admin)
 {
     struct publish_call *call = (struct publish_call *)admin;
-    struct publication publication = {.topic = call->message.topic, .retain = true};
+    struct publication publication = {.topic = call->message.topic, .retain = true, .shard = shard};
     struct error err;
     call->ticket = publication.ticket = ticket_new(shard);
     if (!refused(publish_retained(shard, &publication), &err)) {

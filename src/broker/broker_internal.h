@@ -10,11 +10,13 @@
 #include "base/random.h"
 #include "base/thread.h"
 #include "broker/broker.h"
+#include "broker/feed.h"
 #include "broker/inflight.h"
 #include "broker/log_quota.h"
 #include "broker/message.h"
 #include "broker/retained.h"
 #include "broker/router.h"
+#include "broker/service.h"
 #include "mqtt/mqtt.h"
 
 struct connection;
@@ -27,6 +29,7 @@ struct auth_request;
 struct token_expiry;
 struct watcher;
 struct access;
+struct session_feeds;
 
 #define REACTORS_MAX 64
 
@@ -44,7 +47,8 @@ struct access;
     X(packets_received)   \
     X(auth_failures)      \
     X(acl_denied)         \
-    X(queued_messages)
+    X(queued_messages)    \
+    X(queued_bytes)
 
 struct shard_counters {
 #define X(name) _Atomic uint64_t name;
@@ -101,15 +105,20 @@ struct shard {
     struct handoff
         *outbox[REACTORS_MAX]; /* messages for other reactors, handed over at the end of the turn */
     struct list stalled;       /* connections that wait for other reactors to catch up: connection.stall */
+    struct list receipts;      /* tickets of QoS 2 messages whose publishers are away: ack_ticket.link */
     struct list searching; /* connections whose retained messages take more than a turn: connection.search */
     struct timer search;
     int64_t search_ns; /* spent on such searches in this turn */
     struct timer housekeeping;
+    struct turn_task *turn_first; /* what services do at the end of this turn, in order */
+    struct turn_task *turn_last;
     struct random random;
     uint64_t next_id; /* of subscribers: index + n * reactors */
     unsigned index;
     bool stopping;
     int64_t sys_due_ms;
+    uint64_t others_queued_bytes; /* of all other shards, as of others_at_ms: deliver.c */
+    int64_t others_at_ms;
     struct client_seed *seeds;  /* sessions to build at the start: broker.c */
     struct log_quota log_quota; /* of what clients cause */
     struct shard_counters counters;
@@ -122,6 +131,8 @@ struct shard {
 
 struct broker {
     struct catalog *catalog;
+    const struct feed_provider *feeds; /* NULL: there are none */
+    _Atomic uint64_t next_service_id;  /* of their subscribers */
     struct router *router;
     struct retained *retained;
     struct worker_pool *workers;
@@ -129,9 +140,11 @@ struct broker {
     struct reactor_group *reactors;
     struct shard *shards; /* one for each reactor */
     unsigned shard_count;
-    int64_t started_ms;             /* monotonic */
-    atomic_bool jwks_wanted;        /* a token named a key that is not known */
-    _Atomic uint64_t open_channels; /* connections past their handshakes, until they are closed */
+    int64_t started_ms;                      /* monotonic */
+    uint8_t scram_fake_key[SCRAM_KEY_BYTES]; /* behind the salts of users that do not exist */
+    atomic_bool jwks_wanted;                 /* a token named a key that is not known */
+    _Atomic uint64_t open_channels;          /* connections past their handshakes, until they are closed */
+    _Atomic uint64_t kept_sessions;          /* those that outlive their connection */
     /* The main thread only. */
     struct settings *settings; /* a reference: what the last reload gave */
     struct listener_state **listeners;
@@ -156,7 +169,9 @@ struct listener_state {
     struct broker *broker;
     struct listener *listener;
     int allow_anonymous;
-    bool loopback;
+    bool local;             /* broker_listener_is_local() */
+    char **allowed_origins; /* owned; none: origin.h */
+    size_t allowed_origin_count;
     /* Set by the main thread at any time, read when a client comes: relaxed. */
     _Atomic uint32_t max_packet_bytes;
     _Atomic uint32_t messages_per_second;
@@ -255,6 +270,7 @@ struct connection {
     bool output_full : 1;    /* does not read what it is sent: not read from either */
     bool refusal_logged : 1; /* the first is worth a line, the others are not */
     bool enhanced : 1;       /* let in by SCRAM: may re-authenticate */
+    bool in_catalog : 1;     /* its user is the catalog's: login.h */
 };
 _Static_assert(sizeof(struct connection) <= 256, "there are hundreds of thousands of them");
 
@@ -327,7 +343,10 @@ void alias_table_free(struct alias_table *table);
 struct ack_ticket {
     struct mail mail;
     struct reactor *home;
-    struct held *held; /* home's thread; NULL: the connection has gone */
+    struct held *held;       /* home's thread; NULL: the connection has gone */
+    struct list link;        /* home's: shard.receipts, while a QoS 2 publisher's connection has gone */
+    struct session *session; /* then: the publisher's, which has packet_id in `received` */
+    uint16_t packet_id;
     atomic_uint pending;
     atomic_uint reason; /* the first failure; MQTT_SUCCESS */
     /* Instead of an acknowledgement, if set: home's thread, or, while the reactors end, any. */
@@ -335,9 +354,9 @@ struct ack_ticket {
     void *settled_arg;
 };
 
-struct ack_ticket *ticket_new(struct shard *shard);          /* with one count, the caller's */
-void ticket_hold(struct ack_ticket *ticket);                 /* one count more */
-void ticket_done(struct ack_ticket *ticket, uint8_t reason); /* one count less; thread: any */
+struct ack_ticket *ticket_new(struct shard *shard); /* with one count, the caller's */
+void ticket_hold(struct ack_ticket *ticket);        /* one count more */
+/* ticket_done(): service.h */
 
 /* One acknowledgement in the connection's order. */
 struct held {
@@ -347,7 +366,8 @@ struct held {
     uint16_t packet_id;
     uint8_t type;
     uint8_t reason;
-    bool ends; /* a PUBLISH that session.received does not hold: it counts against our receive maximum */
+    bool ends;     /* a PUBLISH that session.received does not hold: it counts against our receive maximum */
+    bool keeps_id; /* of a PUBREC: after a failure, the same packet again is a repetition all the same */
     struct held_subscribe *subscribe; /* SUBACK and UNSUBACK: handle_subscribe.c */
 };
 
@@ -355,7 +375,13 @@ struct held {
 struct held *held_append(struct connection *connection, uint8_t type, uint16_t packet_id, uint8_t reason,
                          struct ack_ticket *ticket);
 void held_flush(struct connection *connection); /* sends what is ready at the front */
+/* The connection goes. What a QoS 2 message still waits for is remembered for the session: receipt_resume(). */
 void held_drop_all(struct connection *connection);
+/* The client sends a message again of which PUBREC was still to come: it is held anew, for the same ticket. False: the
+ * message is stored, there is nothing to wait for. */
+void receipt_leave(struct session *session, struct held *held);
+bool receipt_resume(struct connection *connection, uint16_t packet_id);
+void receipts_forget(struct shard *shard, const struct session *session); /* it ends */
 /* handle_subscribe.c. False: it goes on in a later turn, and calls held_flush() then. */
 bool held_subscribe_send(struct connection *connection, struct held *held);
 void search_resume(struct reactor *reactor, struct timer *timer); /* shard.search */
@@ -408,6 +434,7 @@ struct session {
     struct inflight inflight;
     struct packet_id_set received; /* QoS 2 from the client, until PUBREL */
     struct session_away *away;     /* timers while the client is away, the will with a delay: session.c */
+    struct session_feeds *feeds;   /* NULL: none; feed.c */
     struct session_will *will;
     uint64_t filter_bytes; /* of its subscriptions */
     int64_t created_ms;    /* wall clock; of a restored one, when the broker started */
@@ -433,10 +460,22 @@ static inline struct str session_client_id(const struct session *session)
 
 struct session *session_find(struct shard *shard, struct str client_id, uint64_t hash);
 struct session *session_new(struct shard *shard, struct str client_id, uint64_t hash);
-/* The router's subscribe and unsubscribe, with the session's count of bytes. */
+/* The router's subscribe and unsubscribe, with the session's count of bytes. Not for the filters of feeds. */
 bool session_subscribe(struct session *session, const struct topic_filter *filter,
                        const struct subscribe_options *options);
-bool session_unsubscribe(struct session *session, const struct topic_filter *filter);
+/* Of either kind. `text`: as subscribed. Returns whether there was one. */
+bool session_unsubscribe(struct session *session, struct str text, const struct topic_filter *filter);
+/* Its subscriptions of both kinds, as router_subscriptions_each(). */
+void session_subscriptions_each(struct session *session,
+                                bool (*each)(struct str filter, const struct subscribe_options *options,
+                                             void *arg),
+                                void *arg);
+uint32_t session_subscription_count(const struct session *session);
+/* False: there is no such subscription. */
+bool session_subscription_get(const struct session *session, struct str text,
+                              const struct topic_filter *filter, struct subscribe_options *out);
+void session_change_options(struct session *session, struct str text, const struct topic_filter *filter,
+                            const struct subscribe_options *options); /* of one that is there */
 /* Ends it: subscriptions, queue and catalog rows go. The connection must be gone. */
 void session_end(struct shard *shard, struct session *session);
 /* The connection comes, or goes (then: will, expiry). */
@@ -465,6 +504,42 @@ void session_push(struct shard *shard, struct session *session, const struct out
 /* Sends what can be sent: what was in flight when the last connection ended, then the queue. */
 void session_pump(struct shard *shard, struct session *session);
 
+/* Sends past the queue, which is empty, what a feed gives. Returns the in-flight entry; NULL at QoS 0, or if the client
+ * does not take it (then *sent is false). */
+struct inflight_entry *session_send(struct session *session, struct publication *publication,
+                                    const struct subscribe_options *options, bool *sent);
+/* How many messages that takes; 0: the client is away or behind, or others are before them. */
+uint32_t session_room(struct session *session);
+
+/* feed.c: subscriptions that a provider answers */
+bool feed_filter(const struct broker *broker, const struct topic_filter *filter);
+/* As rules see it; false: no valid filter of the provider. */
+bool feed_canonical(const struct broker *broker, const struct topic_filter *filter, struct buf *out);
+bool feed_allowed(const struct session *session, const struct client_acl *acl,
+                  const struct topic_filter *filter);
+/* Opens the feed, or changes the options of the one that has this filter: *is_new tells which. MQTT_SUCCESS or why it is
+ * refused, then *why is a text. */
+uint8_t feed_subscribe(struct session *session, struct str text, const struct topic_filter *filter,
+                       const struct subscribe_options *options, struct str start, bool restored, bool *is_new,
+                       const char **why);
+bool feed_unsubscribe(struct session *session, struct str text);
+struct feed *feed_find(const struct session *session, struct str text); /* NULL: there is none */
+void feeds_start(struct session *session); /* SUBACK is on its way: they may be pulled */
+uint32_t feed_count(const struct session *session);
+void feed_each(struct session *session,
+               bool (*each)(struct str filter, const struct subscribe_options *options, void *arg),
+               void *arg);
+void feeds_pull(
+    struct session *session); /* as long as the client takes messages, at most a share of the turn */
+bool feeds_wait(const struct session *session); /* some have messages */
+void feeds_presence(struct session *session, bool here);
+void feeds_close(struct session *session, enum feed_end why);
+/* An entry leaves the in-flight table, or is PUBREC's: its feed is told, once. */
+void feed_settle(struct session *session, struct inflight_entry *entry, uint8_t reason);
+
+/* service.c */
+void turn_tasks_run(struct shard *shard);
+
 /* catalog_writes.c */
 /* done: called on this shard's reactor; err NULL: on disk. */
 bool persist_retained(struct shard *shard, struct message *message, bool remove, struct ack_ticket *ticket,
@@ -472,7 +547,6 @@ bool persist_retained(struct shard *shard, struct message *message, bool remove,
 bool persist_subscription(struct shard *shard, struct str client_id, struct str filter,
                           const struct subscribe_options *options, bool remove, struct ack_ticket *ticket,
                           struct error *err);
-void persist_barrier(struct shard *shard, struct ack_ticket *ticket); /* everything before it is on disk */
 void persist_session(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms,
                      bool remove, struct ack_ticket *ticket);
 

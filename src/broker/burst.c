@@ -79,8 +79,19 @@ static void deliver_to(struct shard *shard, struct burst *burst, const struct ro
             return;
         }
     }
-    for (uint32_t i = 0; i < burst->count; i++)
+    for (uint32_t i = 0; i < burst->count; i++) {
+        burst->items[i].shard = shard;
         subscriber->ops->deliver(subscriber, target, &burst->items[i]);
+    }
+}
+
+/* Who publishes more than the disk takes is not read for a while. */
+static void hold_back_publisher(struct shard *shard, const struct burst *burst)
+{
+    const struct publication *last = &burst->items[burst->count - 1];
+    if (last->charged && last->publisher != NULL && last->publisher->connection != NULL &&
+        disk_congested(shard))
+        handoff_stall(shard, last->publisher->connection);
 }
 
 void burst_flush(struct shard *shard)
@@ -96,6 +107,7 @@ void burst_flush(struct shard *shard)
             publish_elsewhere(shard, &burst->items[i], route);
         publication_end(&burst->items[i]);
     }
+    hold_back_publisher(shard, burst);
     burst->count = 0;
     burst->bytes = 0;
     buf_reset(&burst->packets[0]);

@@ -93,15 +93,6 @@ bool persist_subscription(struct shard *shard, struct str client_id, struct str 
     return submit(shard, write, err);
 }
 
-void persist_barrier(struct shard *shard, struct ack_ticket *ticket)
-{
-    struct write *write = mem_zalloc(sizeof(*write));
-    write->ticket = ticket;
-    write->catalog.kind = CATALOG_BARRIER;
-    struct error err;
-    submit(shard, write, &err); /* a full queue fails the ticket */
-}
-
 /* A session's row: four bytes, its expiry interval in seconds, little-endian. */
 void persist_session(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms,
                      bool remove, struct ack_ticket *ticket)

@@ -178,9 +178,10 @@ static uint32_t *copy_ids(const uint32_t *ids, uint16_t count)
     return copy;
 }
 
-/* Sends it and, for QoS 1 and 2, notes it as in flight. Takes what `outgoing` holds. */
-static void send_outgoing(struct shard *shard, struct session *session, struct publication *publication,
-                          const struct outgoing *outgoing)
+/* Sends it and, for QoS 1 and 2, notes it as in flight. Takes what `outgoing` holds. Returns the packet identifier, 0 at
+ * QoS 0 or if the client does not take it: then *sent is false. */
+static uint16_t send_outgoing(struct shard *shard, struct session *session, struct publication *publication,
+                              const struct outgoing *outgoing, bool *sent)
 {
     struct send send = {
         .ids = outgoing->ids != NULL ? outgoing->ids + 1 : NULL,
@@ -189,12 +190,15 @@ static void send_outgoing(struct shard *shard, struct session *session, struct p
         .retain = outgoing->retain,
     };
     if (outgoing->qos == 0) {
-        send_any(shard, session, publication, &send);
-        return;
+        *sent = send_any(shard, session, publication, &send);
+        return 0;
     }
     send.packet_id = inflight_add(&session->inflight, outgoing);
-    if (!send_any(shard, session, publication, &send))
-        inflight_remove(&session->inflight, inflight_find(&session->inflight, send.packet_id));
+    *sent = send_any(shard, session, publication, &send);
+    if (*sent)
+        return send.packet_id;
+    inflight_remove(&session->inflight, inflight_find(&session->inflight, send.packet_id));
+    return 0;
 }
 
 /* Whether one more message may be put in flight: their bytes are bounded as the queue's are. */
@@ -202,6 +206,30 @@ static bool inflight_room(const struct session *session)
 {
     uint64_t most = session->shard->settings->sessions.max_queued_bytes;
     return session->inflight.count == 0 || most == 0 || session->inflight.bytes < most;
+}
+
+/* Bytes that wait for all clients; what other shards have of it is as of this millisecond's first question. */
+static uint64_t total_queued(struct shard *shard)
+{
+    int64_t now_ms = reactor_now_ms(shard->reactor);
+    if (now_ms != shard->others_at_ms) {
+        shard->others_at_ms = now_ms;
+        shard->others_queued_bytes = 0;
+        for (unsigned i = 0; i < shard->broker->shard_count; i++) {
+            const struct shard *other = &shard->broker->shards[i];
+            if (other != shard)
+                shard->others_queued_bytes +=
+                    atomic_load_explicit(&other->counters.queued_bytes, memory_order_relaxed);
+        }
+    }
+    return shard->others_queued_bytes +
+           atomic_load_explicit(&shard->counters.queued_bytes, memory_order_relaxed);
+}
+
+static bool total_is_full(struct shard *shard, uint64_t more_bytes)
+{
+    uint64_t most = shard->settings->sessions.max_total_queued_bytes;
+    return most > 0 && total_queued(shard) + more_bytes > most;
 }
 
 /* MQTT 5, 4.9: the window counts what was sent on this connection and is not acknowledged. */
@@ -240,10 +268,14 @@ static void drop_oldest(struct shard *shard, struct session *session)
 static bool make_room(struct shard *shard, struct session *session, uint64_t more_bytes)
 {
     const struct session_settings *limits = &shard->settings->sessions;
-    while (queue_is_full(session, limits, more_bytes)) {
+    while (queue_is_full(session, limits, more_bytes) || total_is_full(shard, more_bytes)) {
         switch (limits->when_full) {
         case QUEUE_DROP_OLDEST:
             log_full(session, "drop_oldest");
+            /* Where others hold it all, giving up what waits here makes no room. */
+            if (session->queue.count == 0 || (session->queue.bytes < more_bytes &&
+                                              total_is_full(shard, more_bytes - session->queue.bytes)))
+                return false;
             drop_oldest(shard, session);
             break;
         case QUEUE_DROP_NEW: log_full(session, "drop_new"); return false;
@@ -286,13 +318,14 @@ void session_deliver(struct subscriber *subscriber, const struct route_target *t
     struct session *session = (struct session *)subscriber;
     if (publication->publisher_id == subscriber->id ? target->no_local : target->own_only)
         return; /* [MQTT-3.8.3-3] */
+    struct shard *shard = session->shard;
     struct connection *connection = session->connection;
     uint8_t qos = target->qos < publication->qos ? target->qos : publication->qos;
     bool retain = target->retain_as_published && publication->retain; /* [MQTT-3.3.1-12, 3.3.1-13] */
     bool now = connection != NULL && session_queue_empty(&session->queue) && session->inflight.unsent == 0 &&
-               (qos == 0 || (window_open(session) && inflight_room(session))) &&
+               (qos == 0 || (window_open(session) && inflight_room(session) &&
+                             (session->inflight.count == 0 || !total_is_full(shard, 0)))) &&
                channel_ready(&connection->channel);
-    struct shard *shard = session->shard;
     if (!now) {
         enqueue(shard, session, publication, qos, retain, target);
         return;
@@ -308,7 +341,8 @@ void session_deliver(struct subscriber *subscriber, const struct route_target *t
         .qos = qos,
         .retain = retain,
     };
-    send_outgoing(shard, session, publication, &outgoing);
+    bool sent;
+    send_outgoing(shard, session, publication, &outgoing, &sent);
 }
 
 void session_push(struct shard *shard, struct session *session, const struct outgoing *outgoing)
@@ -338,8 +372,10 @@ static void send_again(struct session *session, struct inflight_entry *entry)
         .retain = entry->retain,
         .dup = true,
     };
-    if (!send_any(session->shard, session, &publication, &send))
-        inflight_remove(&session->inflight, entry);
+    if (send_any(session->shard, session, &publication, &send))
+        return;
+    feed_settle(session, entry, MQTT_PACKET_TOO_LARGE);
+    inflight_remove(&session->inflight, entry);
 }
 
 /* [MQTT-4.4.0-1], in the order of the first sending [MQTT-4.6.0-1]. False: there is more, but no room. */
@@ -353,17 +389,52 @@ static bool pump_inflight(struct session *session)
     return true;
 }
 
-void session_pump(struct shard *shard, struct session *session)
+/* ---- Feeds ----------------------------------------------------------------------------------------------- */
+
+#define ROOM_MAX 64 /* of QoS 0 messages, or more than the window: how often the output is looked at */
+
+uint32_t session_room(struct session *session)
 {
     struct connection *connection = session->connection;
-    if (connection == NULL || connection->state != CONNECTION_OPEN || !pump_inflight(session))
-        return;
+    if (connection == NULL || connection->state != CONNECTION_OPEN || !session_queue_empty(&session->queue) ||
+        session->inflight.unsent > 0 || !window_open(session) || !inflight_room(session) ||
+        !channel_ready(&connection->channel))
+        return 0;
+    uint32_t window = connection->receive_maximum - session->inflight.sent;
+    return window < ROOM_MAX ? window : ROOM_MAX;
+}
+
+struct inflight_entry *session_send(struct session *session, struct publication *publication,
+                                    const struct subscribe_options *options, bool *sent)
+{
+    struct shard *shard = session->shard;
+    uint8_t qos = options->qos < publication->qos ? options->qos : publication->qos;
+    struct outgoing outgoing = {
+        .qos = qos,
+        .retain = options->retain_as_published && publication->retain,
+    };
+    uint16_t id_count = options->id != 0;
+    if (qos == 0) {
+        const struct send send = {.ids = &options->id, .id_count = id_count, .retain = outgoing.retain};
+        *sent = send_any(shard, session, publication, &send);
+        return NULL;
+    }
+    outgoing.message = message_ref(publication_message(publication));
+    outgoing.ids = copy_ids(&options->id, id_count);
+    uint16_t packet_id = send_outgoing(shard, session, publication, &outgoing, sent);
+    return *sent ? inflight_find(&session->inflight, packet_id) : NULL;
+}
+
+/* False: there is more, but no room. */
+static bool pump_queue(struct shard *shard, struct session *session)
+{
+    struct connection *connection = session->connection;
     int64_t now_ms = reactor_wall_ms(shard->reactor);
     struct outgoing *next;
     while ((next = session_queue_peek(&session->queue)) != NULL) {
         if (!channel_ready(&connection->channel) ||
             (next->qos > 0 && (!window_open(session) || !inflight_room(session))))
-            return;
+            return false;
         struct outgoing outgoing = session_queue_pop(&session->queue);
         COUNT(shard, queued_messages, -1);
         if (outgoing.message->expires_ms != 0 && outgoing.message->expires_ms <= now_ms) {
@@ -373,9 +444,19 @@ void session_pump(struct shard *shard, struct session *session)
         }
         struct publication publication;
         publication_of_message(outgoing.message, &publication);
-        bool keeps = outgoing.qos > 0;
-        send_outgoing(shard, session, &publication, &outgoing);
+        bool keeps = outgoing.qos > 0, sent;
+        send_outgoing(shard, session, &publication, &outgoing, &sent);
         if (!keeps)
             outgoing_release(&outgoing);
     }
+    return true;
+}
+
+void session_pump(struct shard *shard, struct session *session)
+{
+    struct connection *connection = session->connection;
+    if (connection == NULL || connection->state != CONNECTION_OPEN || !pump_inflight(session))
+        return;
+    if (pump_queue(shard, session) && session->feeds != NULL)
+        feeds_pull(session);
 }

@@ -11,7 +11,7 @@
 static void pump(struct connection *connection)
 {
     struct session *session = connection->session;
-    if (!session_queue_empty(&session->queue) || session->inflight.unsent > 0)
+    if (!session_queue_empty(&session->queue) || session->inflight.unsent > 0 || feeds_wait(session))
         session_pump(session->shard, session);
 }
 
@@ -21,6 +21,7 @@ static void handle_puback(struct connection *connection, const struct mqtt_ack *
     struct inflight_entry *entry = inflight_find(inflight, ack->packet_id);
     if (entry == NULL || entry->qos != 1)
         return;
+    feed_settle(connection->session, entry, ack->reason);
     inflight_remove(inflight, entry);
     pump(connection);
 }
@@ -33,13 +34,16 @@ static void handle_pubrec(struct connection *connection, const struct mqtt_ack *
         return;
     if (ack->reason >= 0x80) { /* refused: the exchange is over [MQTT-4.3.3-4] */
         if (entry != NULL) {
+            feed_settle(connection->session, entry, ack->reason);
             inflight_remove(inflight, entry);
             pump(connection);
         }
         return;
     }
-    if (entry != NULL && entry->state == INFLIGHT_PUBLISHED)
+    if (entry != NULL && entry->state == INFLIGHT_PUBLISHED) {
+        feed_settle(connection->session, entry, MQTT_SUCCESS);
         inflight_release_message(inflight, entry);
+    }
     /* PUBREL is the client's to answer and not in the order of what it sent: never held back. */
     struct channel *channel = &connection->channel;
     if (entry == NULL && connection->version == MQTT_5) {

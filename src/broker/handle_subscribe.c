@@ -22,6 +22,7 @@
 struct granted {
     char *filter; /* as sent, with $share */
     struct subscribe_options options;
+    struct subscribe_options former; /* of the one that it replaces, unless is_new */
     bool send_retained;
     bool is_new;
 };
@@ -78,6 +79,7 @@ static void push_retained(struct message *message, void *arg)
         .message = message_ref(message),
         .qos = options->qos < message->qos ? options->qos : message->qos,
         .retain = true, /* [MQTT-3.3.1-8] */
+        .stored = true,
     };
     if (options->id != 0) {
         outgoing.ids = mem_alloc(2 * sizeof(*outgoing.ids));
@@ -139,18 +141,25 @@ void search_resume(struct reactor *reactor, struct timer *timer)
 
 /* ---- The answer ------------------------------------------------------------------------------------------ */
 
-/* The disk has failed: what was granted is taken back, so that client and server agree. */
+/* The disk has failed: what was granted is taken back, so that client and server agree. From the last to the first, since
+ * one SUBSCRIBE may name a filter twice. */
 static void take_back(struct session *session, struct held_subscribe *answer)
 {
-    for (size_t i = 0; i < answer->granted_count; i++) {
-        struct str text = str_of(answer->granted[i].filter);
+    for (size_t i = answer->granted_count; i-- > 0;) {
+        struct granted *granted = &answer->granted[i];
+        struct str text = str_of(granted->filter);
         struct topic_filter filter;
-        struct error err; /* of what the catalog has after all: at the next start it comes back */
-        answer->granted[i].send_retained = false;
-        if (!answer->granted[i].is_new || !topic_filter_parse(text, &filter))
-            continue;
-        session_unsubscribe(session, &filter);
-        persist_subscription(session->shard, session_client_id(session), text, NULL, true, NULL, &err);
+        struct subscribe_options now;
+        struct error err;
+        granted->send_retained = false;
+        if (!topic_filter_parse(text, &filter) || !session_subscription_get(session, text, &filter, &now))
+            continue; /* it has been unsubscribed, or revoked, meanwhile */
+        if (granted->is_new)
+            session_unsubscribe(session, text, &filter);
+        else
+            session_change_options(session, text, &filter, &granted->former);
+        persist_subscription(session->shard, session_client_id(session), text, &granted->former,
+                             granted->is_new, NULL, &err);
     }
 }
 
@@ -211,6 +220,7 @@ bool held_subscribe_send(struct connection *connection, struct held *held)
     if ((!answer->answered && !answer_send(connection, held)) || channel_is_closing(&connection->channel))
         return true;
     bool finished = its_turn && search_on(session, answer);
+    feeds_start(session);
     session_pump(shard, session);
     if (!finished)
         stand_in_line(shard, connection);
@@ -232,6 +242,13 @@ static void reply(struct connection *connection, uint8_t type, uint16_t packet_i
 
 /* ---- SUBSCRIBE ------------------------------------------------------------------------------------------- */
 
+static bool may_subscribe(const struct connection *connection, const struct topic_filter *filter)
+{
+    return feed_filter(connection->session->shard->broker, filter)
+               ? feed_allowed(connection->session, connection->acl, filter)
+               : client_may_subscribe(connection->acl, filter->filter);
+}
+
 static uint8_t judge(const struct connection *connection, const struct mqtt_subscription *asked,
                      struct topic_filter *filter)
 {
@@ -243,7 +260,7 @@ static uint8_t judge(const struct connection *connection, const struct mqtt_subs
         return MQTT_SHARED_NOT_SUPPORTED;
     if (filter->wildcard && !mqtt->wildcard_available)
         return MQTT_WILDCARD_NOT_SUPPORTED;
-    if (!client_may_subscribe(connection->acl, filter->filter)) {
+    if (!may_subscribe(connection, filter)) {
         COUNT(connection->session->shard, acl_denied, 1);
         return connection->session->shard->settings->acl_denied_reason;
     }
@@ -253,13 +270,36 @@ static uint8_t judge(const struct connection *connection, const struct mqtt_subs
 static bool too_many(const struct session *session)
 {
     uint32_t max = session->shard->settings->mqtt.max_subscriptions;
-    return (max > 0 && session->subscriber.subscription_count > max) ||
-           session->filter_bytes > FILTER_BYTES_MAX;
+    return (max > 0 && session_subscription_count(session) > max) || session->filter_bytes > FILTER_BYTES_MAX;
+}
+
+/* The user property `start`, for feeds; empty: there is none. */
+static struct str start_of(const struct mqtt_properties *properties)
+{
+    struct str key, value;
+    for (size_t position = 0; mqtt_user_property_next(properties->raw, &position, &key, &value);) {
+        if (str_is(key, "start"))
+            return value;
+    }
+    return STR("");
+}
+
+/* MQTT_SUCCESS, or why it is refused. */
+static uint8_t put_in_force(struct session *session, struct str text, const struct topic_filter *filter,
+                            const struct mqtt_properties *properties, struct granted *granted)
+{
+    if (!feed_filter(session->shard->broker, filter)) {
+        granted->is_new = session_subscribe(session, filter, &granted->options);
+        return MQTT_SUCCESS;
+    }
+    const char *why = NULL;
+    return feed_subscribe(session, text, filter, &granted->options, start_of(properties), false,
+                          &granted->is_new, &why);
 }
 
 /* Puts the subscription in force. Returns the QoS, or why it is refused after all. */
 static uint8_t grant(struct connection *connection, const struct mqtt_subscription *asked,
-                     const struct topic_filter *filter, uint8_t qos, uint32_t id,
+                     const struct topic_filter *filter, uint8_t qos, const struct mqtt_properties *properties,
                      struct held_subscribe *answer)
 {
     struct session *session = connection->session;
@@ -269,18 +309,23 @@ static uint8_t grant(struct connection *connection, const struct mqtt_subscripti
         .no_local = asked->no_local,
         .retain_as_published = asked->retain_as_published || connection->bridge,
         .retain_handling = asked->retain_handling,
-        .id = id,
+        .id = properties->subscription_id,
     };
-    granted->is_new = session_subscribe(session, filter, &granted->options);
+    if (session->persisted) /* else nothing is taken back */
+        session_subscription_get(session, asked->filter, filter, &granted->former);
+    uint8_t reason = put_in_force(session, asked->filter, filter, properties, granted);
+    if (reason >= 0x80)
+        return reason;
     if (granted->is_new && too_many(session)) { /* replacing one needs no room */
-        session_unsubscribe(session, filter);
+        session_unsubscribe(session, asked->filter, filter);
         return MQTT_QUOTA_EXCEEDED;
     }
     granted->filter = str_dup(asked->filter);
     answer->granted_count++;
     /* [MQTT-3.8.4-4, 3.3.1-9 to 3.3.1-11]; never for shared subscriptions (4.8.2). */
     granted->send_retained =
-        !filter->shared && (asked->retain_handling == 0 || (asked->retain_handling == 1 && granted->is_new));
+        !filter->shared && !feed_filter(session->shard->broker, filter) &&
+        (asked->retain_handling == 0 || (asked->retain_handling == 1 && granted->is_new));
     return qos;
 }
 
@@ -316,8 +361,7 @@ void handle_subscribe(struct connection *connection, const struct mqtt_frame *fr
         struct topic_filter filter;
         uint8_t verdict = judge(connection, &asked, &filter);
         if (verdict < 0x80)
-            verdict =
-                grant(connection, &asked, &filter, verdict, subscribe.properties.subscription_id, answer);
+            verdict = grant(connection, &asked, &filter, verdict, &subscribe.properties, answer);
         answer->reasons[i] = verdict;
         if (verdict >= 0x80) {
             connection_log_refusal(connection, "subscription refused", asked.filter,
@@ -349,7 +393,7 @@ void handle_unsubscribe(struct connection *connection, const struct mqtt_frame *
             answer->reasons[i] = MQTT_BAD_TOPIC_FILTER;
             continue;
         }
-        if (!session_unsubscribe(session, &filter))
+        if (!session_unsubscribe(session, text, &filter))
             answer->reasons[i] = MQTT_NO_SUBSCRIPTION_EXISTED;
         struct error err;
         if (ticket != NULL) /* always: the disk may have failed the time before */

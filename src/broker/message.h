@@ -14,6 +14,8 @@
 #include <stdatomic.h>
 
 struct ack_ticket;
+struct session;
+struct shard;
 
 struct message {
     atomic_uint refs;
@@ -60,7 +62,11 @@ struct publication {
     uint64_t publisher_id;
     uint64_t publisher_hash;   /* of the client id: for shared subscriptions */
     struct message *message;   /* the lasting form, if made; a reference of the publication's own */
-    struct ack_ticket *ticket; /* the acknowledgement that waits, if any */
+    struct ack_ticket *ticket; /* the acknowledgement that waits, if any: publication_hold() */
+    struct shard *shard;       /* where it is; set by who publishes or delivers it */
+    struct session *publisher; /* NULL: no client, or one on another reactor */
+    bool acknowledged;         /* its publisher gets an acknowledgement, which may be held */
+    bool charged;              /* publication_charge() */
 };
 
 /* The lasting form, made at the first call. Borrows: take a message_ref() to keep it. */

@@ -20,7 +20,7 @@ struct node {
     struct map children;
     struct heap_node expiry;
     uint64_t hash; /* of the level */
-    bool counted;  /* against the limit: all but the broker's own */
+    bool counted;  /* against the limits: all but the broker's own */
     uint16_t level_len;
     char level[];
 };
@@ -123,7 +123,7 @@ static void clear(struct retained *retained, struct node *node)
         return;
     heap_remove(&retained->expiring, &node->expiry);
     retained->count -= node->counted;
-    retained->bytes -= message_bytes(node->message);
+    retained->bytes -= node->counted ? message_bytes(node->message) : 0;
     message_unref(node->message);
     node->message = NULL;
 }
@@ -134,20 +134,34 @@ static void put(struct retained *retained, struct node *node, struct message *me
     node->message = message_ref(message);
     node->counted = !str_starts(message_topic(message), STR("$SYS/"));
     retained->count += node->counted;
-    retained->bytes += message_bytes(message);
+    retained->bytes += node->counted ? message_bytes(message) : 0;
     if (message->expires_ms != 0)
         heap_insert(&retained->expiring, &node->expiry, message->expires_ms);
 }
 
+/* former: the topic's message until now, or NULL. A message that is not larger than the former one always fits. */
+static bool fits(const struct retained *retained, const struct message *former, const struct message *message,
+                 const struct retained_limits *limits, struct error *err)
+{
+    size_t former_bytes = former != NULL ? message_bytes(former) : 0;
+    size_t bytes = message_bytes(message);
+    if (former == NULL && limits->messages > 0 && retained->count >= limits->messages)
+        return error_set(err, ERR_LIMIT, "the limit of %llu retained messages is reached",
+                         (unsigned long long)limits->messages);
+    if (bytes > former_bytes && limits->bytes > 0 && retained->bytes - former_bytes + bytes > limits->bytes)
+        return error_set(err, ERR_LIMIT, "the limit of %llu bytes of retained messages is reached",
+                         (unsigned long long)limits->bytes);
+    return true;
+}
+
 static bool set_locked(struct retained *retained, struct str topic, struct message *message,
-                       uint64_t max_messages, bool (*first)(void *arg, struct error *err), void *arg,
-                       struct error *err)
+                       const struct retained_limits *limits, bool (*first)(void *arg, struct error *err),
+                       void *arg, struct error *err)
 {
     struct node *node = find(retained, topic, false);
-    bool known = node != NULL && node->message != NULL;
-    if (message != NULL && !known && max_messages > 0 && retained->count >= max_messages)
-        return error_set(err, ERR_LIMIT, "the limit of %llu retained messages is reached",
-                         (unsigned long long)max_messages);
+    if (message != NULL && limits != NULL &&
+        !fits(retained, node != NULL ? node->message : NULL, message, limits, err))
+        return false;
     if (first != NULL && !first(arg, err))
         return false;
     if (message != NULL) {
@@ -159,13 +173,23 @@ static bool set_locked(struct retained *retained, struct str topic, struct messa
     return true;
 }
 
-bool retained_set(struct retained *retained, struct str topic, struct message *message, uint64_t max_messages,
-                  bool (*first)(void *arg, struct error *err), void *arg, struct error *err)
+bool retained_set(struct retained *retained, struct str topic, struct message *message,
+                  const struct retained_limits *limits, bool (*first)(void *arg, struct error *err),
+                  void *arg, struct error *err)
 {
     pthread_mutex_lock(&retained->lock);
-    bool ok = set_locked(retained, topic, message, max_messages, first, arg, err);
+    bool ok = set_locked(retained, topic, message, limits, first, arg, err);
     pthread_mutex_unlock(&retained->lock);
     return ok;
+}
+
+void retained_look(struct retained *retained, struct str topic,
+                   void (*look)(struct message *message, void *arg), void *arg)
+{
+    pthread_mutex_lock(&retained->lock);
+    const struct node *node = find(retained, topic, false);
+    look(node != NULL ? node->message : NULL, arg);
+    pthread_mutex_unlock(&retained->lock);
 }
 
 size_t retained_sweep(struct retained *retained, int64_t now_ms, size_t limit,

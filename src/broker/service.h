@@ -41,8 +41,11 @@ struct str publication_username(const struct publication *publication);
 /* The publisher's acknowledgement waits for one more ticket_done(). NULL: nobody waits for one (QoS 0, a will). */
 struct ack_ticket *publication_hold(struct publication *publication);
 /* One count less. MQTT_SUCCESS, or why the message is refused: MQTT 5 publishers are told, others get no
- * acknowledgement. Thread: any; cheapest on the reactor where it was held. */
+ * acknowledgement. Thread: any. */
 void ticket_done(struct ack_ticket *ticket, uint8_t reason);
+/* The same without a mail for each ticket, for a whole batch that has come home: in a mail or timer of the reactor where
+ * it was held, never within deliver(). */
+void ticket_done_here(struct ack_ticket *ticket, uint8_t reason);
 
 /* Something to be done once, at the end of this loop turn: embedded by the service, one for each reactor. */
 struct turn_task {

@@ -36,12 +36,27 @@ struct session *session_new(struct shard *shard, struct str client_id, uint64_t 
     atomic_init(&session->subscriber.online, false);
     session->shard = shard;
     session->created_ms = reactor_wall_ms(shard->reactor);
+    session->queue.total = &shard->counters.queued_bytes;
+    session->inflight.total = &shard->counters.queued_bytes;
     session->client_id_len = (uint16_t)client_id.len;
     memcpy(session->client_id, client_id.data, client_id.len);
     shard->next_id += shard->broker->shard_count;
     map_insert(&shard->sessions, hash, session);
     COUNT(shard, sessions, 1);
     return session;
+}
+
+/* Whether it is to survive a restart; counted against sessions.max_sessions. */
+static void set_persisted(struct session *session, bool persisted)
+{
+    if (session->persisted == persisted)
+        return;
+    session->persisted = persisted;
+    _Atomic uint64_t *kept = &session->shard->broker->kept_sessions;
+    if (persisted)
+        atomic_fetch_add_explicit(kept, 1, memory_order_relaxed);
+    else
+        atomic_fetch_sub_explicit(kept, 1, memory_order_relaxed);
 }
 
 static void away_clear(struct shard *shard, struct session *session)
@@ -58,11 +73,14 @@ static void session_free(struct shard *shard, struct session *session)
 {
     away_clear(shard, session);
     session_will_drop(session);
+    feeds_close(session, FEED_STOPPING); /* unless session_end() has closed them */
     router_unsubscribe_all(shard->broker->router, &session->subscriber);
     COUNT(shard, queued_messages, -(int64_t)session->queue.count);
     session_queue_clear(&session->queue);
     inflight_clear(&session->inflight);
     packet_id_set_clear(&session->received);
+    receipts_forget(shard, session);
+    set_persisted(session, false);
     mem_free(session);
 }
 
@@ -73,6 +91,7 @@ void session_end(struct shard *shard, struct session *session)
         session_will_publish(shard, session); /* the delay ends with the session [MQTT-3.1.3-9] */
     if (session->persisted)
         persist_session(shard, session_client_id(session), 0, 0, true, NULL);
+    feeds_close(session, FEED_SESSION_ENDED);
     map_remove_item(&shard->sessions, session->subscriber.name_hash, session);
     COUNT(shard, sessions, -1);
     session_free(shard, session);
@@ -95,12 +114,50 @@ bool session_subscribe(struct session *session, const struct topic_filter *filte
     return is_new;
 }
 
-bool session_unsubscribe(struct session *session, const struct topic_filter *filter)
+bool session_unsubscribe(struct session *session, struct str text, const struct topic_filter *filter)
 {
+    if (feed_filter(session->shard->broker, filter))
+        return feed_unsubscribe(session, text);
     bool was = router_unsubscribe(session->shard->broker->router, &session->subscriber, filter);
     if (was)
         session->filter_bytes -= filter->filter.len + filter->group.len;
     return was;
+}
+
+void session_subscriptions_each(struct session *session,
+                                bool (*each)(struct str filter, const struct subscribe_options *options,
+                                             void *arg),
+                                void *arg)
+{
+    router_subscriptions_each(session->shard->broker->router, &session->subscriber, each, arg);
+    feed_each(session, each, arg);
+}
+
+bool session_subscription_get(const struct session *session, struct str text,
+                              const struct topic_filter *filter, struct subscribe_options *out)
+{
+    const struct broker *broker = session->shard->broker;
+    if (!feed_filter(broker, filter))
+        return router_subscription_get(broker->router, &session->subscriber, filter, out);
+    const struct feed *feed = feed_find(session, text);
+    if (feed != NULL)
+        *out = feed->options;
+    return feed != NULL;
+}
+
+void session_change_options(struct session *session, struct str text, const struct topic_filter *filter,
+                            const struct subscribe_options *options)
+{
+    struct feed *feed = feed_filter(session->shard->broker, filter) ? feed_find(session, text) : NULL;
+    if (feed != NULL)
+        feed->options = *options;
+    else
+        session_subscribe(session, filter, options);
+}
+
+uint32_t session_subscription_count(const struct session *session)
+{
+    return session->subscriber.subscription_count + feed_count(session);
 }
 
 /* ---- Expiry ---------------------------------------------------------------------------------------------- */
@@ -130,11 +187,11 @@ void session_set_expiry(struct shard *shard, struct session *session, uint32_t e
     if (session->expiry_s > 0) {
         persist_session(shard, session_client_id(session), session->expiry_s, 0, false, NULL);
         if (!session->persisted)
-            router_subscriptions_each(shard->broker->router, &session->subscriber, persist_each, session);
-        session->persisted = true;
+            session_subscriptions_each(session, persist_each, session);
+        set_persisted(session, true);
     } else if (session->persisted) {
         persist_session(shard, session_client_id(session), 0, 0, true, NULL);
-        session->persisted = false;
+        set_persisted(session, false);
     }
 }
 
@@ -177,7 +234,7 @@ struct session *session_restore(struct shard *shard, struct str client_id, uint3
 {
     struct session *session = session_new(shard, client_id, client_hash(client_id));
     session->expiry_s = expiry_s;
-    session->persisted = true;
+    set_persisted(session, true);
     if (expires_ms == 0 && expiry_s != EXPIRY_NEVER) { /* its client was here when the broker ended */
         expires_ms = expiry_time(session, reactor_wall_ms(shard->reactor));
         keep_until(shard, session, expires_ms);
@@ -198,6 +255,7 @@ void session_attach(struct shard *shard, struct session *session, struct connect
     session->warned = false;
     connection->session = session;
     atomic_store_explicit(&session->subscriber.online, true, memory_order_relaxed);
+    feeds_presence(session, true);
 }
 
 void session_detach(struct shard *shard, struct session *session)
@@ -212,6 +270,7 @@ void session_detach(struct shard *shard, struct session *session)
     connection->session = NULL;
     inflight_all_unsent(&session->inflight);
     atomic_store_explicit(&session->subscriber.online, false, memory_order_relaxed);
+    feeds_presence(session, false);
     if (no_will)
         session_will_drop(session); /* [MQTT-3.14.4-3] */
     if (session->discarded || session->expiry_s == 0) {
@@ -245,6 +304,7 @@ void session_will_publish(struct shard *shard, struct session *session)
     publication.message = NULL;
     if (publication.expiry_at > 0)
         publication.expires_ms += reactor_wall_ms(shard->reactor);
+    publication.publisher = session;
     publication.publisher_id = session->subscriber.id;
     publication.publisher_hash = session->subscriber.name_hash;
     if (publication.retain)

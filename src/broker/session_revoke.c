@@ -30,15 +30,17 @@ static bool judge(struct str text, const struct subscribe_options *options, void
     (void)options;
     if (!topic_filter_parse(text, &filter))
         return true;
-    if (client_may_subscribe(revocation->acl, filter.filter)) {
-        if (revocation->kept < FILTERS_ASKED) {
+    bool fed = feed_filter(session->shard->broker, &filter);
+    if (fed ? feed_allowed(session, revocation->acl, &filter)
+            : client_may_subscribe(revocation->acl, filter.filter)) {
+        if (!fed && revocation->kept < FILTERS_ASKED) {
             buf_append_str(&revocation->text, filter.filter);
             revocation->lengths[revocation->kept++] = filter.filter.len;
         }
         return true;
     }
     revocation->revoked++;
-    session_unsubscribe(session, &filter);
+    session_unsubscribe(session, text, &filter);
     struct error err; /* if it stays on disk, it is judged again after the next start */
     if (session->persisted)
         persist_subscription(session->shard, session_client_id(session), text, NULL, true, NULL, &err);
@@ -75,16 +77,17 @@ static void purge_queue(const struct revocation *revocation)
 static void purge_unsent(struct inflight_entry *entry, void *arg)
 {
     const struct revocation *revocation = arg;
-    if (!entry->sent && entry->message != NULL && !still_wanted(revocation, entry->message))
+    if (!entry->sent && entry->message != NULL && entry->feed == NULL &&
+        !still_wanted(revocation, entry->message))
         inflight_remove(&revocation->session->inflight, entry);
 }
 
 void session_revoke(struct session *session, const struct client_acl *acl)
 {
-    if (acl == NULL || (session->subscriber.subscription_count == 0 && session_queue_empty(&session->queue)))
+    if (acl == NULL || (session_subscription_count(session) == 0 && session_queue_empty(&session->queue)))
         return;
     struct revocation revocation = {.session = session, .acl = acl};
-    router_subscriptions_each(session->shard->broker->router, &session->subscriber, judge, &revocation);
+    session_subscriptions_each(session, judge, &revocation);
     if (revocation.revoked > 0) {
         struct shard *shard = session->shard;
         if (log_quota_take(&shard->log_quota, reactor_now_ms(shard->reactor)))

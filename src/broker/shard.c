@@ -4,7 +4,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "broker/access.h"
+#include "broker/login.h"
 #include "broker/watcher.h"
 
 #define ROUTES_MAX      65536
@@ -22,6 +22,7 @@ void shard_init(struct shard *shard, struct broker *broker, unsigned index)
     list_init(&shard->connections);
     list_init(&shard->stalled);
     list_init(&shard->searching);
+    list_init(&shard->receipts);
     shard->search.fire = search_resume;
     random_seed(&shard->random, random_u64());
     atomic_init(&shard->handed_bytes, 0);
@@ -50,6 +51,19 @@ static void housekeeping(struct reactor *reactor, struct timer *timer)
     }
 }
 
+static void restore_subscription(struct session *session, const struct subscription_seed *seed,
+                                 const struct topic_filter *filter)
+{
+    bool is_new;
+    const char *why = NULL;
+    if (!feed_filter(session->shard->broker, filter))
+        session_subscribe(session, filter, &seed->options);
+    else if (feed_subscribe(session, seed->filter, filter, &seed->options, STR(""), true, &is_new, &why) >=
+             0x80)
+        LOG_WARNING("subscription not restored", LOG_STR("client_id", session_client_id(session)),
+                    LOG_STR("filter", seed->filter), LOG_TEXT("reason", why));
+}
+
 static void build_sessions(struct shard *shard)
 {
     for (const struct client_seed *seed = shard->seeds; seed != NULL; seed = seed->next) {
@@ -57,7 +71,7 @@ static void build_sessions(struct shard *shard)
         for (const struct subscription_seed *sub = seed->subscriptions; sub != NULL; sub = sub->next) {
             struct topic_filter filter;
             if (topic_filter_parse(sub->filter, &filter))
-                session_subscribe(session, &filter, &sub->options);
+                restore_subscription(session, sub, &filter);
         }
     }
     shard->seeds = NULL;
@@ -80,6 +94,7 @@ void shard_turn_end(struct reactor *reactor)
 {
     struct shard *shard = reactor_user(reactor);
     shard->search_ns = 0;
+    turn_tasks_run(shard); /* before others hear of these messages */
     handoff_flush(shard);
 }
 
@@ -88,8 +103,10 @@ void shard_stop(struct reactor *reactor)
     struct shard *shard = reactor_user(reactor);
     timer_clear(reactor, &shard->housekeeping);
     timer_clear(reactor, &shard->search);
-    handoff_flush(shard); /* wills of the last connections: a reactor that has ended gives them back */
+    turn_tasks_run(shard); /* wills of the last connections */
+    handoff_flush(shard);  /* a reactor that has ended gives them back */
     session_free_all(shard);
+    turn_tasks_run(shard);
     route_cache_free(shard->routes);
     buf_free(&shard->scratch);
     buf_free(&shard->props);
@@ -116,7 +133,7 @@ static bool same_rules(const struct shard *shard, const struct settings *setting
 
 void shard_set_access(struct shard *shard, struct settings *settings, struct access *access)
 {
-    /* Every change of a user comes here, too: then no client's rules are made anew. */
+    /* Every change of a user comes here, too: then no other client's rules are made anew. */
     bool changed = !same_rules(shard, settings, access);
     settings_unref(shard->settings);
     access_unref(shard->access);
@@ -130,7 +147,12 @@ void shard_set_access(struct shard *shard, struct settings *settings, struct acc
         struct connection *connection = CONTAINER_OF(it, struct connection, all);
         if (connection->state != CONNECTION_OPEN)
             continue;
-        if (changed) {
+        enum login_change login = login_check(connection, access);
+        if (login == LOGIN_ENDED) {
+            connection_fail(connection, MQTT_NOT_AUTHORIZED, LOGIN_ENDED_TEXT);
+            continue;
+        }
+        if (changed || login == LOGIN_CHANGED) {
             connection_compile_acl(connection);
             session_revoke(connection->session, connection->acl);
         }

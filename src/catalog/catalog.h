@@ -45,6 +45,7 @@ struct catalog_user {
     uint8_t scram_stored_key[CATALOG_SCRAM_KEY_BYTES];
     uint8_t scram_server_key[CATALOG_SCRAM_KEY_BYTES];
     char *note;
+    uint64_t revision; /* catalog_revision() when it was read; not written */
 };
 
 void catalog_user_free(struct catalog_user *user); /* the strings, not the struct; zeroes it */

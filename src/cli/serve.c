@@ -31,8 +31,6 @@
 #define KEY_BYTES       8
 #define SECRET_BYTES    24
 
-extern char **environ;
-
 struct serve {
     const char *config_path;
     const char *dir;
@@ -41,6 +39,7 @@ struct serve {
     bool describe;
     int lock_fd;
     struct serve_config config;
+    struct secret_key secret;
     struct catalog *catalog;
     struct broker *broker;
     struct listener **listeners; /* in the order of config.listeners */
@@ -225,12 +224,13 @@ static bool start(struct serve *serve, struct error *err)
     if (!lock_dir(serve, err) || !make_admin_key(serve, err))
         return false;
     serve->catalog = catalog_open(serve->dir, err);
-    if (serve->catalog == NULL)
+    if (serve->catalog == NULL || !secret_key_load(&serve->secret, serve->dir, err))
         return false;
     const struct broker_options options = {
         .reactors = serve->config.reactors,
         .catalog = serve->catalog,
         .settings = serve->config.settings,
+        .secret = &serve->secret,
     };
     serve->config.settings = NULL; /* the broker's, whether it starts or not */
     serve->broker = broker_start(&options, err);
@@ -333,6 +333,7 @@ static void stop(struct serve *serve)
         LOG_INFO("broker stopped", LOG_INT("took_ms", clock_mono_ms() - begin_ms));
     }
     catalog_close(serve->catalog);
+    mem_wipe(&serve->secret, sizeof(serve->secret));
     if (serve->listener_count > 0)
         unlink(path_in(serve, "run.json", path));
     mem_free(serve->listeners);

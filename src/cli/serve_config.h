@@ -12,6 +12,7 @@ struct serve_listener {
     struct broker_listener_options options; /* its texts live as long as the configuration */
     struct tls_options tls;
     struct tls_sni *sni; /* owned */
+    const char **origins; /* owned */
 };
 
 struct serve_config {

@@ -35,6 +35,7 @@ struct site {
     struct catalog *catalog;
     struct broker *broker;
     struct listener *listener;
+    const struct feed_provider *feeds; /* NULL: none */
 };
 
 /* Settings without $SYS messages, which nobody asked for. */
@@ -57,6 +58,7 @@ static inline void site_run(struct site *site, unsigned reactors, struct setting
         .reactors = reactors,
         .catalog = site->catalog,
         .settings = settings != NULL ? settings : quiet_settings(),
+        .feeds = site->feeds,
     };
     site->broker = broker_start(&options, &err);
     if (site->broker == NULL)
@@ -70,11 +72,17 @@ static inline void site_run(struct site *site, unsigned reactors, struct setting
         fail_msg("%s", err.text);
 }
 
-static inline void site_start(struct site *site, unsigned reactors, struct settings *settings)
+static inline void site_start_fed(struct site *site, unsigned reactors, struct settings *settings,
+                                  const struct feed_provider *feeds)
 {
-    memset(site, 0, sizeof(*site));
+    *site = (struct site){.feeds = feeds};
     harness_make_dir(site->dir);
     site_run(site, reactors, settings);
+}
+
+static inline void site_start(struct site *site, unsigned reactors, struct settings *settings)
+{
+    site_start_fed(site, reactors, settings, NULL);
 }
 
 /* Stops the broker; the directory stays. */
