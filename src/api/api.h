@@ -73,7 +73,8 @@ void api_metric_label(struct buf *out, const char *name, struct str value);
  * library cannot do). */
 bool api_open(struct api *api, const struct api_listener_options *options, struct error *err);
 const char *api_address(const struct api *api); /* as bound: "127.0.0.1:41883" */
-bool api_is_tls(const struct api *api);
+/* A URL under which this machine reaches it: "http://127.0.0.1:41883". Returns out. */
+const char *api_url(const struct api *api, char *out, size_t cap);
 void api_set_ready(struct api *api); /* from here on /readyz says so */
 
 /* Takes no more requests, answers those that are under way (parked ones at once), at most timeout_ms. Call it before the

@@ -235,9 +235,13 @@ const char *api_address(const struct api *api)
     return api->address;
 }
 
-bool api_is_tls(const struct api *api)
+const char *api_url(const struct api *api, char *out, size_t cap)
 {
-    return api->tls;
+    const char *port = strrchr(api->address, ':');
+    bool any = strncmp(api->address, "0.0.0.0:", 8) == 0 || strncmp(api->address, "[::]:", 5) == 0;
+    snprintf(out, cap, "%s://%s%s", api->tls ? "https" : "http", any ? "127.0.0.1" : api->address,
+             any ? port : "");
+    return out;
 }
 
 void api_set_ready(struct api *api)

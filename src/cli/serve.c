@@ -135,7 +135,13 @@ static bool write_run_json(const struct serve *serve, struct error *err)
         buf_append_str(&text, serve->listener_count > 0 ? STR(",\"http\":") : STR("\"http\":"));
         buf_append_json(&text, str_of(api_address(serve->api)));
     }
-    buf_append_str(&text, STR("}}\n"));
+    buf_append_byte(&text, '}');
+    if (serve->api_open) {
+        buf_append_str(&text, STR(",\"api\":"));
+        char url[128];
+        buf_append_json(&text, str_of(api_url(serve->api, url, sizeof(url))));
+    }
+    buf_append_str(&text, STR("}\n"));
     bool ok = buf_write_file(&text, path_in(serve, "run.json", path), 0644, err);
     buf_free(&text);
     return ok;
@@ -246,8 +252,9 @@ static void announce(struct serve *serve)
     printf("Varve " VARVE_VERSION " is ready.\n");
     for (size_t i = 0; i < serve->listener_count; i++)
         printf("  %-12s %s\n", listener_name(serve->listeners[i]), listener_address(serve->listeners[i]));
+    char url[128];
     if (serve->api_open)
-        printf("  %-12s http%s://%s\n", "http", api_is_tls(serve->api) ? "s" : "", api_address(serve->api));
+        printf("  %-12s %s\n", "http", api_url(serve->api, url, sizeof(url)));
     printf("  %-12s %s\n", "data", serve->dir);
     if (serve->first_password[0] != '\0') {
         printf("  %-12s user admin, password %s (it is not shown again)\n", "log in", serve->first_password);
