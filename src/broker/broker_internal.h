@@ -162,6 +162,7 @@ struct broker {
     pthread_mutex_t handoff_lock; /* the free hand-off blocks: taken once a block, not once a message */
     struct handoff *handoff_free;
     unsigned handoff_free_count;
+    atomic_uint admin_calls; /* on their way to shards: admin.c */
 };
 
 void broker_shard_started(struct broker *broker);
@@ -272,6 +273,7 @@ struct connection {
     bool problem_info : 1; /* reason strings may be sent */
     bool superuser : 1;
     bool bridge : 1;       /* says that it is one: retained messages keep their flag */
+    bool clean_start : 1;  /* as CONNECT said */
     bool clean_end : 1;    /* DISCONNECT came: no will */
     bool ends_session : 1; /* asked for a session that ends with the connection */
     bool stalled : 1;
@@ -360,6 +362,9 @@ struct ack_ticket {
     uint16_t packet_id;
     atomic_uint pending;
     atomic_uint reason; /* the first failure; MQTT_SUCCESS */
+    /* Instead of an acknowledgement, if set: home's thread, or, while the reactors end, any. */
+    void (*settled)(struct ack_ticket *ticket, uint8_t reason);
+    void *settled_arg;
 };
 
 struct ack_ticket *ticket_new(struct shard *shard); /* with one count, the caller's */
@@ -394,6 +399,9 @@ void receipts_forget(struct shard *shard, const struct session *session); /* it 
 bool held_subscribe_send(struct connection *connection, struct held *held);
 void search_resume(struct reactor *reactor, struct timer *timer); /* shard.search */
 void held_subscribe_free(struct held_subscribe *subscribe);
+/* Queues the retained messages of a subscription: `filter` without $share. */
+void session_send_retained(struct session *session, struct str filter,
+                           const struct subscribe_options *options);
 
 /* ---- Publishing ------------------------------------------------------------------------------------------ */
 
@@ -442,6 +450,8 @@ struct session {
     struct session_feeds *feeds;   /* NULL: none; feed.c */
     struct session_will *will;
     uint64_t filter_bytes; /* of its subscriptions */
+    int64_t created_ms;    /* wall clock; of a restored one, when the broker started */
+    int64_t changed_ms;    /* when its client came, or left; 0: restored, and not come yet */
     uint32_t expiry_s;
     bool persisted; /* has a row in the catalog */
     bool discarded; /* ends when the connection closes, whatever the expiry says */
@@ -485,6 +495,8 @@ void session_end(struct shard *shard, struct session *session);
 /* The connection comes, or goes (then: will, expiry). */
 void session_attach(struct shard *shard, struct session *session, struct connection *connection);
 void session_detach(struct shard *shard, struct session *session);
+/* Ends the client's connection from our side, and detaches it at once: the session may be gone afterwards. */
+void session_send_away(struct shard *shard, struct session *session, uint8_t reason, const char *text);
 /* Takes back the subscriptions that these rules do not allow, and what waits on their account: session_revoke.c. */
 void session_revoke(struct session *session, const struct client_acl *acl);
 int64_t

@@ -60,7 +60,7 @@ static struct held_subscribe *answer_new(size_t count)
 
 struct retained_search {
     struct session *session;
-    const struct granted *granted;
+    const struct subscribe_options *options;
     uint64_t most; /* entries that the session's queue may have, however often a client asks; 0: no limit */
 };
 
@@ -68,7 +68,7 @@ static void push_retained(struct message *message, void *arg)
 {
     const struct retained_search *search = arg;
     struct session *session = search->session;
-    const struct subscribe_options *options = &search->granted->options;
+    const struct subscribe_options *options = search->options;
     if (options->no_local && message->publisher_id == session->subscriber.id)
         return;
     if (search->most > 0 && session->queue.count >= search->most) {
@@ -89,14 +89,14 @@ static void push_retained(struct message *message, void *arg)
     session_push(session->shard, session, &outgoing);
 }
 
-static void send_retained(struct session *session, const struct granted *granted)
+void session_send_retained(struct session *session, struct str filter,
+                           const struct subscribe_options *options)
 {
     struct retained *retained = session->shard->broker->retained;
-    struct retained_search search = {.session = session, .granted = granted};
+    struct retained_search search = {.session = session, .options = options};
     uint32_t limit = session->shard->settings->sessions.max_queued_messages;
     search.most = limit > 0 ? limit + retained_count(retained) : 0;
-    retained_match(retained, str_of(granted->filter), reactor_wall_ms(session->shard->reactor), push_retained,
-                   &search);
+    retained_match(retained, filter, reactor_wall_ms(session->shard->reactor), push_retained, &search);
 }
 
 /* False: this turn's share of time is used up. */
@@ -110,7 +110,7 @@ static bool search_on(struct session *session, struct held_subscribe *answer)
         if (shard->search_ns >= SEARCH_NS_PER_TURN)
             return false;
         int64_t begin_ns = clock_mono_ns();
-        send_retained(session, granted);
+        session_send_retained(session, str_of(granted->filter), &granted->options);
         shard->search_ns += clock_mono_ns() - begin_ns;
     }
     return true;

@@ -21,12 +21,10 @@ struct token_expiry {
     struct connection *connection;
 };
 
-static void send_away(struct shard *shard, struct session *session)
+void session_send_away(struct shard *shard, struct session *session, uint8_t reason, const char *text)
 {
     struct connection *old = session->connection;
-    if (shard_may_log(shard, LOG_LEVEL_INFO))
-        LOG_INFO("session taken over", LOG_STR("client_id", session_client_id(session)));
-    connection_fail(old, MQTT_SESSION_TAKEN_OVER, NULL); /* [MQTT-3.1.4-3] */
+    connection_fail(old, reason, text);
     COUNT(shard, connections, -1);
     held_drop_all(old);
     old->state = CONNECTION_CLOSED;
@@ -271,7 +269,9 @@ static struct session *free_session(struct shard *shard, const struct mqtt_conne
     *discarded = session != NULL && session->persisted && connect->clean_start;
     if (session != NULL && session->connection != NULL) {
         session->discarded = connect->clean_start;
-        send_away(shard, session);
+        if (shard_may_log(shard, LOG_LEVEL_INFO))
+            LOG_INFO("session taken over", LOG_STR("client_id", session_client_id(session)));
+        session_send_away(shard, session, MQTT_SESSION_TAKEN_OVER, NULL); /* [MQTT-3.1.4-3] */
         session = session_find(shard, connect->client_id, hash); /* it may have ended */
     }
     if (session != NULL && connect->clean_start) {
@@ -383,6 +383,7 @@ bool open_session(struct connection *connection, const struct mqtt_connect *conn
     session_attach(shard, session, connection);
     COUNT(shard, connections, 1);
     connection->bridge = connect->bridge;
+    connection->clean_start = connect->clean_start;
     connection->ends_session = asked_expiry(shard, connect) == 0;
     session_set_expiry(shard, session, asked_expiry(shard, connect));
     if (present)

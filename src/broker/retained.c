@@ -278,6 +278,66 @@ void retained_match(struct retained *retained, struct str filter, int64_t now_ms
     pthread_mutex_unlock(&retained->lock);
 }
 
+/* ---- Walking in slices ----------------------------------------------------------------------------------- */
+
+struct walk {
+    int64_t now_ms;
+    size_t nodes_left;
+    struct buf *after;
+    bool (*each)(struct message *message, void *arg);
+    void *arg;
+};
+
+/* False: the slice ends behind this node. */
+static bool show(struct walk *walk, const struct node *node)
+{
+    struct message *message = node->message;
+    walk->nodes_left -= walk->nodes_left > 0;
+    if (message == NULL || (message->expires_ms != 0 && message->expires_ms <= walk->now_ms))
+        return true;
+    bool more = walk->each(message, walk->arg) && walk->nodes_left > 0;
+    if (!more) {
+        buf_reset(walk->after);
+        buf_append_str(walk->after, message_topic(message));
+    }
+    return more;
+}
+
+/* `behind`: levels below the node that lead to where the last slice ended; NULL data: all of it. */
+static bool walk_below(struct walk *walk, const struct node *node, struct str behind)
+{
+    size_t position = 0;
+    struct str level;
+    if (behind.data != NULL && node->children.count > 0) {
+        topic_next_level(&behind, &level);
+        uint64_t hash = hash_bytes(level.data, level.len);
+        const struct map_slot *slot = map_find_slot(&node->children, hash, has_level, &level);
+        if (slot != NULL && !walk_below(walk, slot->item, behind))
+            return false;
+        position =
+            slot != NULL ? (size_t)(slot - node->children.slots) + 1 : (size_t)hash & node->children.mask;
+    }
+    const struct node *child;
+    while ((child = map_next(&node->children, &position)) != NULL) {
+        if (!show(walk, child) || !walk_below(walk, child, STR_NONE))
+            return false;
+    }
+    return true;
+}
+
+bool retained_walk(struct retained *retained, struct buf *after, int64_t now_ms, size_t nodes_max,
+                   bool (*each)(struct message *message, void *arg), void *arg)
+{
+    struct walk walk = {.now_ms = now_ms, .nodes_left = nodes_max, .after = after, .each = each, .arg = arg};
+    struct buf from = {0}; /* the slice's end goes into `after` while its begin is still in use */
+    buf_append_str(&from, buf_str(after));
+    pthread_mutex_lock(&retained->lock);
+    bool finished = walk_below(&walk, retained->root, from.len > 0 ? buf_str(&from) : STR_NONE);
+    pthread_mutex_unlock(&retained->lock);
+    buf_free(&from);
+    return !finished;
+}
+
 uint64_t retained_count(struct retained *retained)
 {
     pthread_mutex_lock(&retained->lock);

@@ -36,6 +36,12 @@ void retained_look(struct retained *retained, struct str topic,
 void retained_match(struct retained *retained, struct str filter, int64_t now_ms,
                     void (*each)(struct message *message, void *arg), void *arg);
 
+/* Shows all messages in slices: begins behind the topic in *after (empty: at the start), and ends when `each` says false, or after
+ * about `nodes_max` nodes of the tree; then *after is the last one's topic, and true is returned: there may be more. While topics
+ * come and go, some of them may be missed or shown twice. Borrows, as retained_match(). */
+bool retained_walk(struct retained *retained, struct buf *after, int64_t now_ms, size_t nodes_max,
+                   bool (*each)(struct message *message, void *arg), void *arg);
+
 /* Removes what has expired, at most `limit` of them; returns how many. `gone` is called before each, as `first` of
  * retained_set(); if it returns false, the message stays and the sweep ends. `gone` may be NULL. */
 size_t retained_sweep(struct retained *retained, int64_t now_ms, size_t limit,

@@ -65,6 +65,14 @@ struct router_counts {
 };
 void router_counts(const struct router *router, struct router_counts *out); /* thread: any */
 
+/* The filters, each once and without $share, in parts: `part` from 0 to ROUTER_PARTS - 1. Called under the lock of `reactor`: take
+ * a copy and return. */
+#define ROUTER_PARTS 513
+void router_part_each(struct router *router, unsigned reactor, unsigned part,
+                      void (*each)(struct str filter, void *arg), void *arg);
+/* Whether anybody subscribes exactly this filter. Thread: any. */
+bool router_has_filter(struct router *router, const struct topic_filter *filter);
+
 /* ---- Routes ---------------------------------------------------------------------------------------------- */
 
 struct share_group;

@@ -35,6 +35,7 @@ struct session *session_new(struct shard *shard, struct str client_id, uint64_t 
     session->subscriber.reactor = (uint16_t)shard->index;
     atomic_init(&session->subscriber.online, false);
     session->shard = shard;
+    session->created_ms = reactor_wall_ms(shard->reactor);
     session->queue.total = &shard->counters.queued_bytes;
     session->inflight.total = &shard->counters.queued_bytes;
     session->client_id_len = (uint16_t)client_id.len;
@@ -260,6 +261,7 @@ void session_attach(struct shard *shard, struct session *session, struct connect
     away_clear(shard, session);
     session_will_drop(session); /* it came back before the delay was over [MQTT-3.1.2-8 and 3.1.3.2.2] */
     session->connection = connection;
+    session->changed_ms = reactor_wall_ms(shard->reactor);
     session->discarded = false;
     session->warned = false;
     connection->session = session;
@@ -275,6 +277,7 @@ void session_detach(struct shard *shard, struct session *session)
         connection->clean_end ||
         (session->will != NULL && !connection_may_publish(connection, message_topic(session->will->message)));
     session->connection = NULL;
+    session->changed_ms = reactor_wall_ms(shard->reactor);
     connection->session = NULL;
     inflight_all_unsent(&session->inflight);
     atomic_store_explicit(&session->subscriber.online, false, memory_order_relaxed);

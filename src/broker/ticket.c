@@ -7,15 +7,17 @@
 static void finish(struct ack_ticket *ticket)
 {
     struct held *held = ticket->held;
-    if (held != NULL) {
-        uint8_t reason = (uint8_t)atomic_load_explicit(&ticket->reason, memory_order_relaxed);
+    uint8_t reason = (uint8_t)atomic_load_explicit(&ticket->reason, memory_order_relaxed);
+    if (ticket->settled != NULL) {
+        ticket->settled(ticket, reason);
+    } else if (held != NULL) {
         if (reason >= 0x80)
             held->reason = reason;
         held->ticket = NULL;
         held_flush(held->connection);
     } else if (ticket->session != NULL) {
         list_remove(&ticket->link);
-        if (atomic_load_explicit(&ticket->reason, memory_order_relaxed) >= 0x80)
+        if (reason >= 0x80)
             packet_id_set_remove(&ticket->session->received, ticket->packet_id); /* sent again, it is new */
     }
     mem_free(ticket);
@@ -24,10 +26,14 @@ static void finish(struct ack_ticket *ticket)
 static void come_home(struct reactor *reactor, struct mail *mail)
 {
     struct ack_ticket *ticket = CONTAINER_OF(mail, struct ack_ticket, mail);
-    if (reactor == NULL)
-        mem_free(ticket); /* it has ended, and its connections with it */
-    else
+    if (reactor != NULL) {
         finish(ticket);
+        return;
+    }
+    /* It has ended, and its connections with it. */
+    if (ticket->settled != NULL)
+        ticket->settled(ticket, MQTT_SERVER_SHUTTING_DOWN);
+    mem_free(ticket);
 }
 
 struct ack_ticket *ticket_new(struct shard *shard)

@@ -84,6 +84,13 @@ bool catalog_rule_delete(struct catalog *catalog, uint64_t id, struct error *err
 bool catalog_rule_each(struct catalog *catalog, bool (*each)(const struct catalog_rule *rule, void *arg),
                        void *arg, struct error *err);
 
+/* The rules that name exactly this user and this client (NULL: none of them) and no address are replaced by these, all or none:
+ * whom they are about and their order is set here. None: they are deleted. `removed` gets how many there were.
+ * Errors: ERR_INVALID. */
+bool catalog_rules_replace(struct catalog *catalog, const char *username, const char *client_id,
+                           struct catalog_rule *rules, size_t count, int64_t position, size_t *removed,
+                           struct error *err);
+
 /* ---- Bans ------------------------------------------------------------------------------------------------ */
 
 enum catalog_ban_kind { CATALOG_BAN_CLIENT_ID, CATALOG_BAN_USERNAME, CATALOG_BAN_ADDRESS };
@@ -101,6 +108,56 @@ bool catalog_ban_delete(struct catalog *catalog, enum catalog_ban_kind kind, str
                         struct error *err);
 bool catalog_ban_each(struct catalog *catalog, bool (*each)(const struct catalog_ban *ban, void *arg),
                       void *arg, struct error *err);
+
+/* ---- Keys and users of the HTTP API ---------------------------------------------------------------------- */
+
+#define CATALOG_SECRET_HASH_BYTES 32
+
+struct catalog_api_key {
+    char *name;
+    char *key; /* what is sent with the secret; found by it */
+    uint8_t secret_hash[CATALOG_SECRET_HASH_BYTES];
+    char *role;
+    bool enabled;
+    int64_t expires_ms; /* wall clock; 0: never */
+    int64_t created_ms;
+    char *description;
+};
+
+void catalog_api_key_free(struct catalog_api_key *key); /* what it holds, not the struct; zeroes it */
+/* Creates: ERR_EXISTS if there is one of this name (or, which is our own mistake, of this key). */
+bool catalog_api_key_create(struct catalog *catalog, const struct catalog_api_key *key, struct error *err);
+/* Changes role, enabled, expires_ms and description of the key of this name. Errors: ERR_NOT_FOUND. */
+bool catalog_api_key_update(struct catalog *catalog, const struct catalog_api_key *key, struct error *err);
+/* Fills *out: the caller frees it. Errors: ERR_NOT_FOUND. */
+bool catalog_api_key_get(struct catalog *catalog, struct str key, struct catalog_api_key *out,
+                         struct error *err);
+bool catalog_api_key_get_name(struct catalog *catalog, struct str name, struct catalog_api_key *out,
+                              struct error *err);
+bool catalog_api_key_delete(struct catalog *catalog, struct str name, struct error *err);
+bool catalog_api_key_each(struct catalog *catalog, bool (*each)(const struct catalog_api_key *key, void *arg),
+                          void *arg, struct error *err);
+
+struct catalog_dashboard_user {
+    char *username;
+    char *password_hash; /* argon2id, PHC string */
+    char *role;
+    char *description;
+};
+
+void catalog_dashboard_user_free(struct catalog_dashboard_user *user);
+bool catalog_dashboard_user_create(struct catalog *catalog, const struct catalog_dashboard_user *user,
+                                   struct error *err); /* Errors: ERR_EXISTS */
+/* Replaces all but the name. Errors: ERR_NOT_FOUND. */
+bool catalog_dashboard_user_update(struct catalog *catalog, const struct catalog_dashboard_user *user,
+                                   struct error *err);
+bool catalog_dashboard_user_get(struct catalog *catalog, struct str username,
+                                struct catalog_dashboard_user *out, struct error *err);
+bool catalog_dashboard_user_delete(struct catalog *catalog, struct str username, struct error *err);
+bool catalog_dashboard_user_each(struct catalog *catalog,
+                                 bool (*each)(const struct catalog_dashboard_user *user, void *arg),
+                                 void *arg, struct error *err);
+bool catalog_dashboard_user_count(struct catalog *catalog, uint64_t *count, struct error *err);
 
 /* Grows with every change to users, rules or bans by any process: cheap to ask, for caches. */
 bool catalog_revision(struct catalog *catalog, uint64_t *revision, struct error *err);

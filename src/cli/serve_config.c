@@ -10,6 +10,7 @@
 
 #define SECONDS_MAX           INT64_C(0xFFFFFFFE)
 #define CONNECT_TIMEOUT_MAX_S 3600
+#define HTTP_BODY_MAX         ((uint64_t)256 << 20)
 
 struct reader {
     struct config *config;
@@ -368,6 +369,35 @@ static void read_listener(struct reader *reader, const struct listener_kind *kin
     }
 }
 
+static void read_http(struct config *config, const struct config_node *at, struct serve_config *out)
+{
+    struct api_listener_options *http = &out->http;
+    out->http_enabled = config_bool(config, at, "enabled", true, "whether it listens");
+    http->bind = config_text(config, at, "bind", "127.0.0.1:18083", "address and port of the HTTP API");
+    http->max_connections =
+        (unsigned)config_int(config, at, "max_connections", 512, 1, 100000, "connections at once");
+    http->max_body_bytes =
+        (size_t)config_bytes(config, at, "max_body_bytes", "1MiB", "largest body of a request");
+    if (http->max_body_bytes < 1024 || http->max_body_bytes > HTTP_BODY_MAX)
+        config_complain(config, at, "max_body_bytes", "is from 1KiB to 256MiB");
+    http->metrics_need_key =
+        config_bool(config, at, "metrics_need_key", false, "whether GET /metrics needs an API key");
+    const struct config_node *hosts = config_section(config, at, "hosts");
+    http->host_count = config_count(config, hosts);
+    out->http_hosts = http->host_count > 0 ? mem_zalloc(http->host_count * sizeof(char *)) : NULL;
+    for (size_t i = 0; i < http->host_count; i++)
+        out->http_hosts[i] =
+            config_text(config, config_entry(config, hosts, i, NULL), "", "",
+                        "further host names that a listener on loopback answers to, behind a proxy");
+    http->hosts = out->http_hosts;
+    const struct config_node *tls = config_section(config, at, "tls");
+    http->tls_cert_file =
+        config_text(config, tls, "cert", NULL, "PEM certificate with its chain; makes it HTTPS");
+    http->tls_key_file = config_text(config, tls, "key", NULL, "PEM private key");
+    if (http->tls_cert_file != NULL && http->tls_key_file == NULL)
+        config_complain(config, tls, "key", "is needed with cert");
+}
+
 static void read_listeners(struct reader *reader)
 {
     struct config *config = reader->config;
@@ -383,8 +413,7 @@ static void read_listeners(struct reader *reader)
                 read_listener(reader, &kinds[k], name, at);
         }
     }
-    reader->out->http_bind = config_text(config, config_section(config, all, "http"), "bind",
-                                         "127.0.0.1:18083", "address and port of the HTTP API");
+    read_http(config, config_section(config, all, "http"), reader->out);
 }
 
 /* Pointers into the array and into itself, once nothing moves any more. */
@@ -448,6 +477,7 @@ void serve_config_free(struct serve_config *config)
         mem_free(config->listeners[i].origins);
     }
     mem_free(config->listeners);
+    mem_free(config->http_hosts);
     settings_unref(config->settings);
     config_free(config->config);
     *config = (struct serve_config){0};

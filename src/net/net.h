@@ -266,6 +266,9 @@ const char *listener_address(const struct listener *listener); /* as bound: "127
 /* Whether a bind text names a loopback address; false if it is no bind text. */
 bool listener_bind_is_loopback(const char *bind);
 bool listener_is_loopback(const struct listener *listener);
+/* A listening socket for a server that has no channels: non-blocking, close-on-exec. `address` gets what it is bound to,
+ * as text. Returns the caller's descriptor, or -1. Errors: as listener_open(). */
+int listener_socket(const char *bind, char address[CHANNEL_PEER_BYTES], struct error *err);
 void *listener_user(const struct listener *listener);
 unsigned listener_connections(const struct listener *listener); /* open ones, on all reactors */
 

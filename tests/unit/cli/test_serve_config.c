@@ -60,7 +60,7 @@ static const struct row rows[] = {
     CONFIG("reactors", "3", reactors, 3),
     CONFIG("log.level", "error", log_level, LOG_LEVEL_ERROR),
     CONFIG("log.format", "json", log_format, LOG_FORMAT_JSON),
-    {"listeners.http.bind", "127.0.0.1:1", IN_CONFIG, TEXT, offsetof(struct serve_config, http_bind),
+    {"listeners.http.bind", "127.0.0.1:1", IN_CONFIG, TEXT, offsetof(struct serve_config, http.bind),
      sizeof(char *), 0, "127.0.0.1:1"},
     SETTING("allow_anonymous", "true", auth.allow_anonymous, 1),
     SETTING("mqtt.max_packet_bytes", "2KiB", mqtt.max_packet_bytes, 2048),
