@@ -128,8 +128,8 @@ enum catalog_write_kind {
     CATALOG_SESSION_DELETE,  /* key: client id; its subscriptions go too */
     CATALOG_SUBSCRIPTION_PUT, /* key: client id; filter; options; subscription_id; the session need not exist */
     CATALOG_SUBSCRIPTION_DELETE, /* key: client id; filter */
-    CATALOG_POSITION_PUT,    /* key: station; filter: the reader, bytes; value: opaque */
-    CATALOG_POSITION_DELETE, /* key: station; filter: the reader */
+    CATALOG_POSITION_PUT,        /* key: station; filter: the reader, bytes; value: opaque */
+    CATALOG_POSITION_DELETE,     /* key: station; filter: the reader */
     CATALOG_BARRIER              /* nothing: done once everything before it is on disk */
 };
 

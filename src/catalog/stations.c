@@ -33,12 +33,12 @@ struct put {
 static bool put(struct db *db, const void *arg, struct error *err)
 {
     const struct put *what = arg;
-    struct db_query query = db_prepare(
-        db, DB_OTHER,
-        what->create ? "INSERT INTO stations (name, object, created_ms) VALUES (?1, ?2, ?3)"
-                     : "INSERT INTO stations (name, object, created_ms) VALUES (?1, ?2, ?3)"
-                       " ON CONFLICT (name) DO UPDATE SET object = excluded.object",
-        what->create ? "create a station" : "change a station");
+    struct db_query query =
+        db_prepare(db, DB_OTHER,
+                   what->create ? "INSERT INTO stations (name, object, created_ms) VALUES (?1, ?2, ?3)"
+                                : "INSERT INTO stations (name, object, created_ms) VALUES (?1, ?2, ?3)"
+                                  " ON CONFLICT (name) DO UPDATE SET object = excluded.object",
+                   what->create ? "create a station" : "change a station");
     db_bind_str(&query, what->name);
     db_bind_str(&query, what->object);
     db_bind_int(&query, what->created_ms);
@@ -60,7 +60,7 @@ bool catalog_station_put(struct catalog *catalog, struct str name, struct str ob
     return ok;
 }
 
-static bool delete(struct db *db, const void *arg, struct error *err)
+static bool delete (struct db *db, const void *arg, struct error *err)
 {
     const struct str *name = arg;
     struct db_query query =

@@ -116,11 +116,10 @@ static bool delete_key(struct db *db, enum db_statement which, const char *sql, 
 
 static bool put_position(struct db *db, const struct catalog_write *write, struct error *err)
 {
-    struct db_query query =
-        db_prepare(db, DB_POSITION_PUT,
-                   "INSERT INTO positions (station, reader, value) VALUES (?1, ?2, ?3)"
-                   " ON CONFLICT (station, reader) DO UPDATE SET value = excluded.value",
-                   "write");
+    struct db_query query = db_prepare(db, DB_POSITION_PUT,
+                                       "INSERT INTO positions (station, reader, value) VALUES (?1, ?2, ?3)"
+                                       " ON CONFLICT (station, reader) DO UPDATE SET value = excluded.value",
+                                       "write");
     db_bind_str(&query, write->key);
     db_bind_blob(&query, write->filter);
     db_bind_blob(&query, write->value);

@@ -37,7 +37,7 @@ struct capture_batch {
     struct id_entry *ids;
     int64_t time_ms;
     uint32_t message_count;
-    size_t bytes; /* of its records; charged to the reactor */
+    size_t bytes;   /* of its records; charged to the reactor */
     uint8_t reason; /* once it is done */
 };
 
@@ -45,7 +45,7 @@ struct capture {
     struct turn_task task; /* first */
     struct station *station;
     struct post *post;
-    struct capture_batch *open; /* is being filled */
+    struct capture_batch *open;  /* is being filled */
     struct capture_batch *first; /* not taken by the log's queue, in order */
     struct capture_batch *last;
     struct list waiting; /* post.waiting, while there are such */
@@ -287,7 +287,7 @@ void capture_free(struct capture *capture)
 
 /* An acknowledgement that waits for the end of a message with the same id. */
 struct ticket_waiter {
-    struct id_waiter waiter; /* first */
+    struct id_waiter waiter;   /* first */
     struct ack_ticket *ticket; /* NULL: nobody waits */
 };
 
@@ -314,8 +314,7 @@ static bool claim_id(struct station *station, struct str id, int64_t now_ms, str
     *waiter = (struct ticket_waiter){.waiter.wake = wake_ticket, .ticket = ticket};
     uint64_t offset;
     int64_t window_ms = atomic_load_explicit(&station->dedup_window_ms, memory_order_relaxed);
-    enum ids_claim claim =
-        ids_claim(&station->ids, id, now_ms, window_ms, &waiter->waiter, entry, &offset);
+    enum ids_claim claim = ids_claim(&station->ids, id, now_ms, window_ms, &waiter->waiter, entry, &offset);
     if (claim == IDS_PENDING) {
         count(&station->duplicates, 1);
         return false;
@@ -344,8 +343,8 @@ static struct station_message message_of(const struct publication *publication)
         size_t at = mqtt_property_find(message.props, MQTT_PROP_MESSAGE_EXPIRY, &size);
         const uint8_t *value = (const uint8_t *)message.props.data + at;
         if (at > 0)
-            message.expiry_s = (uint32_t)value[0] << 24 | (uint32_t)value[1] << 16 |
-                               (uint32_t)value[2] << 8 | value[3];
+            message.expiry_s =
+                (uint32_t)value[0] << 24 | (uint32_t)value[1] << 16 | (uint32_t)value[2] << 8 | value[3];
         message.id = envelope_id_of(message.props);
     }
     return message;

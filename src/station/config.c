@@ -271,7 +271,8 @@ static bool check_topic(struct str topic, struct error *err)
         return error_set(err, ERR_INVALID, "topics: \"%.*s\" is no topic filter",
                          (int)(topic.len < 100 ? topic.len : 100), topic.data);
     if (parsed.shared || str_starts(topic, STR("$station/")))
-        return error_set(err, ERR_INVALID, "topics: \"%.*s\" cannot be captured: no message is published there",
+        return error_set(err, ERR_INVALID,
+                         "topics: \"%.*s\" cannot be captured: no message is published there",
                          (int)(topic.len < 100 ? topic.len : 100), topic.data);
     return true;
 }
@@ -334,8 +335,7 @@ static bool read_field(const struct field *field, const json_t *value, struct st
         if (!json_is_string(value) ||
             (!str_is(text_of(value), "block") && !str_is(text_of(value), "drop_oldest")))
             return refuse(field, "block or drop_oldest", err);
-        *(enum station_when_full *)at =
-            str_is(text_of(value), "block") ? STATION_BLOCK : STATION_DROP_OLDEST;
+        *(enum station_when_full *)at = str_is(text_of(value), "block") ? STATION_BLOCK : STATION_DROP_OLDEST;
         return true;
     case FIELD_OBJECT:
         if (!json_is_object(value))
@@ -382,7 +382,8 @@ bool station_config_parse(struct station_config *config, struct str json, struct
     json_error_t where;
     json_t *root = json_loadb(json.data != NULL ? json.data : "", json.len, JSON_REJECT_DUPLICATES, &where);
     if (root == NULL)
-        return error_set(err, ERR_INVALID, "a station is a JSON object: %s (line %d)", where.text, where.line);
+        return error_set(err, ERR_INVALID, "a station is a JSON object: %s (line %d)", where.text,
+                         where.line);
     struct station_config changed;
     copy_config(config, &changed);
     bool ok = json_is_object(root) ? read_object(station_fields, root, &changed, err)

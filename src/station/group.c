@@ -13,9 +13,9 @@
 
 #include <assert.h>
 
-#define VERSION     1
-#define SPARE_MAX   1024
-#define STORED_MAX  1000000 /* pending ones in a stored position: more is no position of ours */
+#define VERSION    1
+#define SPARE_MAX  1024
+#define STORED_MAX 1000000 /* pending ones in a stored position: more is no position of ours */
 
 void group_init(struct group *group, uint64_t next, uint32_t max_deliveries)
 {
@@ -152,6 +152,12 @@ bool group_ack(struct group *group, uint64_t offset)
     settle(group, pending);
     group->acknowledged++;
     return true;
+}
+
+void group_bury(struct group *group, struct pending *pending)
+{
+    assert(pending->state == PENDING_DYING);
+    settle(group, pending);
 }
 
 static struct pending *find_delivery(const struct group *group, uint64_t offset, uint32_t delivery)

@@ -26,7 +26,7 @@
 enum pending_state { PENDING_IN_FLIGHT, PENDING_AGAIN, PENDING_DYING };
 
 struct pending {
-    struct list order; /* group.pending, by offset */
+    struct list order;      /* group.pending, by offset */
     struct list state_link; /* group.in_flight by deadline, group.again or group.dying */
     uint64_t offset;
     uint64_t member; /* who has it, IN_FLIGHT; 0: nobody known */
@@ -69,19 +69,20 @@ void group_skip(struct group *group, uint64_t next);
 /* What is to be delivered again, NULL: nothing. */
 static inline struct pending *group_again(const struct group *group)
 {
-    return list_empty(&group->again) ? NULL
-                                     : CONTAINER_OF(group->again.next, struct pending, state_link);
+    return list_empty(&group->again) ? NULL : CONTAINER_OF(group->again.next, struct pending, state_link);
 }
 void group_deliver_again(struct group *group, struct pending *pending, uint64_t member, int64_t deadline_ms);
 static inline struct pending *group_dying(const struct group *group)
 {
-    return list_empty(&group->dying) ? NULL
-                                     : CONTAINER_OF(group->dying.next, struct pending, state_link);
+    return list_empty(&group->dying) ? NULL : CONTAINER_OF(group->dying.next, struct pending, state_link);
 }
 
-struct pending *group_find(const struct group *group, uint64_t offset); /* NULL: settled, or never delivered */
+struct pending *group_find(const struct group *group,
+                           uint64_t offset); /* NULL: settled, or never delivered */
 /* Whoever acknowledges it, it is settled. False: it was. */
 bool group_ack(struct group *group, uint64_t offset);
+/* A dying one is in the dead letters: settled. */
+void group_bury(struct group *group, struct pending *pending);
 /* This delivery is refused: again, or dying. False: it is another delivery's turn, or it is settled. */
 bool group_nack(struct group *group, uint64_t offset, uint32_t delivery);
 /* This delivery has not reached the client: it does not count. */

@@ -87,7 +87,6 @@ enum ids_claim ids_claim(struct ids *ids, struct str id, int64_t now_ms, int64_t
     return claim;
 }
 
-
 static void wake_all(struct id_waiter *first, bool stored, uint64_t offset)
 {
     while (first != NULL) {

@@ -21,7 +21,7 @@ struct id_waiter {
 };
 
 struct id_entry {
-    struct list link; /* ids.by_time, once it is stored; else not linked */
+    struct list link;      /* ids.by_time, once it is stored; else not linked */
     struct id_entry *next; /* the claimer's: of its batch */
     uint32_t index;        /* the claimer's: in its batch */
     uint32_t len;

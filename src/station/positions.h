@@ -23,15 +23,16 @@ struct position {
     /* Set once. */
     struct positions *store;
     char *station;
-    struct buf reader; /* kind, then: group: its name. Reader: 2 bytes LE length of the client id, client id, filter */
+    struct buf
+        reader; /* kind, then: group: its name. Reader: 2 bytes LE length of the client id, client id, filter */
     uint64_t hash;
     /* Under the store's lock. */
-    struct list link;    /* positions.moved, or .deleting */
-    struct buf value;    /* of a group: to be written next */
-    struct buf writing;  /* the catalog's, while `busy` */
-    bool stored;         /* is or will be in the catalog */
-    bool busy;           /* `put` is with the catalog */
-    bool deleting;       /* is not in the map; freed once it is gone from the catalog */
+    struct list link;   /* positions.moved, or .deleting */
+    struct buf value;   /* of a group: to be written next */
+    struct buf writing; /* the catalog's, while `busy` */
+    bool stored;        /* is or will be in the catalog */
+    bool busy;          /* `put` is with the catalog */
+    bool deleting;      /* is not in the map; freed once it is gone from the catalog */
     bool claimed;
     struct catalog_write put;
     struct catalog_write delete;

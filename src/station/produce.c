@@ -9,7 +9,8 @@
 #include <assert.h>
 #include <stdio.h>
 
-#define REQUEST_BYTES_MAX ((size_t)8 << 20) /* of several messages; one may be as large as the station takes */
+#define REQUEST_BYTES_MAX \
+    ((size_t)8 << 20) /* of several messages; one may be as large as the station takes */
 
 /* A message whose id is on its way already. */
 struct produce_waiter {
@@ -19,7 +20,7 @@ struct produce_waiter {
 };
 
 struct produce_batch {
-    struct log_batch batch; /* first */
+    struct log_batch batch;  /* first */
     struct station *station; /* a reference */
     struct station_produce *produce;
     struct id_entry *ids;
@@ -179,8 +180,7 @@ static bool claim(struct produce_batch *batch, const struct station_message *mes
     struct id_entry *entry = NULL;
     uint64_t offset;
     struct produce_waiter *waiter = mem_alloc(sizeof(*waiter));
-    *waiter =
-        (struct produce_waiter){.waiter.wake = wake, .produce = batch->produce, .index = index};
+    *waiter = (struct produce_waiter){.waiter.wake = wake, .produce = batch->produce, .index = index};
     atomic_fetch_add_explicit(&batch->produce->pending, 1, memory_order_relaxed);
     enum ids_claim claim =
         ids_claim(&station->ids, message->id, batch->time_ms, window_ms, &waiter->waiter, &entry, &offset);
@@ -189,7 +189,8 @@ static bool claim(struct produce_batch *batch, const struct station_message *mes
         return false;
     }
     mem_free(waiter);
-    atomic_fetch_sub_explicit(&batch->produce->pending, 1, memory_order_relaxed); /* not the last: the batch */
+    atomic_fetch_sub_explicit(&batch->produce->pending, 1,
+                              memory_order_relaxed); /* not the last: the batch */
     if (claim == IDS_KNOWN) {
         note_offset(batch->produce, index, offset, true);
         atomic_fetch_add_explicit(&station->duplicates, 1, memory_order_relaxed);
@@ -236,8 +237,7 @@ bool stations_produce(struct stations *stations, struct str name, struct station
         station_unref(station);
         return false;
     }
-    struct produce_batch *batch =
-        mem_zalloc(sizeof(*batch) + produce->count * sizeof(batch->records[0]));
+    struct produce_batch *batch = mem_zalloc(sizeof(*batch) + produce->count * sizeof(batch->records[0]));
     batch->batch.done = done;
     batch->station = station_ref(station);
     batch->produce = produce;

@@ -49,8 +49,8 @@ static void job_run(struct worker_job *job)
     } else if (source->job_kind == SOURCE_JOB_TIME) {
         source->job_ok = log_offset_of_time(log, source->job_time_ms, &source->found, &source->job_err);
     } else {
-        enum log_read_result result = log_read(log, source->job_offset, source->job_bytes, 0, &source->chunk,
-                                               &source->job_err);
+        enum log_read_result result =
+            log_read(log, source->job_offset, source->job_bytes, 0, &source->chunk, &source->job_err);
         source->job_ok = result != LOG_READ_FAILED; /* else the reactor looks again, and sees what it is */
     }
     if (log != NULL)

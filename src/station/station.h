@@ -137,7 +137,7 @@ struct station_produce {
     const struct station_message *messages; /* topic, payload, props, qos, retain, client_id, username, id */
     size_t count;                           /* at most STATION_PRODUCE_MAX */
     uint64_t *offsets;                      /* filled; may be NULL */
-    bool *duplicates;                       /* filled: the offset is that of an earlier message; may be NULL */
+    bool *duplicates; /* filled: the offset is that of an earlier message; may be NULL */
     /* Once, when all are durable (err NULL), or the first error: then some may be stored. On any thread, perhaps
      * before stations_produce() returns; must not block. */
     void (*done)(struct station_produce *produce, const struct error *err);
@@ -169,8 +169,9 @@ struct station_start {
 bool station_start_parse(struct str text, struct station_start *out, struct error *err); /* ERR_INVALID */
 
 struct station_read_options {
-    struct str from;   /* a start; empty: earliest */
-    struct str to;     /* a start: what is at or behind it is not read; empty: the end as it is at the opening, or with
+    struct str from; /* a start; empty: earliest */
+    struct str
+        to; /* a start: what is at or behind it is not read; empty: the end as it is at the opening, or with
                           `follow` no end. `latest`: the end as it is at the opening */
     struct str filter; /* a topic filter; empty: all */
     uint64_t limit;    /* messages; 0: no limit */
@@ -193,9 +194,9 @@ void station_read_close(struct station_read *read); /* takes; NULL is fine */
 
 struct station_group_info {
     struct str name;
-    struct str filter; /* within the station; empty: all */
-    uint64_t acked;    /* every message below is acknowledged */
-    uint64_t next;     /* the next one to be delivered for the first time */
+    struct str filter;  /* within the station; empty: all */
+    uint64_t acked;     /* every message below is acknowledged */
+    uint64_t next;      /* the next one to be delivered for the first time */
     uint64_t in_flight; /* delivered or to be delivered again, not acknowledged */
     uint64_t lag;       /* messages of the station that are not acknowledged */
     uint64_t delivered; /* since the start, as all that follow; every delivery counts */

@@ -86,8 +86,8 @@ struct station {
     _Atomic uint32_t rate_bytes_in;
     atomic_uint readers;
 
-    /* The keeper's: under its lock. */
-    atomic_bool touched; /* or about to be in `touched_link` */
+    /* The keeper's: under its lock. Each of its lists holds a reference. */
+    atomic_bool touched; /* in touched_link, or about to be */
     struct list touched_link;
     struct heap_node due; /* wall clock */
     /* The keeper's thread. */
@@ -119,7 +119,8 @@ struct station_use {
     char who[];
 };
 
-struct station *station_new(struct stations *all, struct station_config *config, int64_t created_ms); /* takes config */
+struct station *station_new(struct stations *all, struct station_config *config,
+                            int64_t created_ms); /* takes config */
 void station_apply(struct station *station);     /* the object is in force. Under the station's lock */
 void station_close_log(struct station *station); /* waits until nobody uses it. Blocks */
 
@@ -186,6 +187,7 @@ struct post {
     struct timer again;
     struct list moved; /* consumers whose positions are to be stored */
     struct timer store;
+    struct buf props; /* of one publication at a time */
 };
 
 /* The post of a reactor; the first call makes all. Thread: the reactor's, or main before there is any traffic. */
@@ -209,14 +211,22 @@ bool capture_rebuild_ids(struct station *station, struct error *err);
 /* Why a message is refused, for MQTT. */
 uint8_t capture_reason(const struct error *err);
 
+/* ---- publish.c ------------------------------------------------------------------------------------------- */
+
+bool record_expired(const struct log_record *record, int64_t now_ms);
+/* Borrows the record, and the post's properties until the next call there; publication_end() gives back what is made of it.
+ * False: it has expired, or is none (logged). Thread: the post's. */
+bool publish_record(struct post *post, const struct station *station, const struct log_record *record,
+                    int64_t now_ms, struct publication *out);
+
 /* ---- keeper.c -------------------------------------------------------------------------------------------- */
 
 void keeper_init(struct keeper *keeper, struct stations *all);
 bool keeper_start(struct keeper *keeper, struct error *err);
 void keeper_stop(struct keeper *keeper);
-/* Something has changed in it: it is looked at soon. Thread: any. */
+void keeper_free(struct keeper *keeper); /* stopped */
+/* Something has changed in it, or it is closed: it is looked at soon. Thread: any. */
 void keeper_touch(struct station *station);
-void keeper_drop(struct station *station); /* it is not looked at any more; waits until it is not */
 
 /* ---- reader.c, consumer.c, member.c: see there ------------------------------------------------------------ */
 

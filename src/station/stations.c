@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PATH_BYTES        4096
@@ -44,7 +45,8 @@ struct station *stations_find(struct stations *stations, struct str name)
     if (name.len >= sizeof(lower))
         return NULL;
     for (size_t i = 0; i < name.len; i++)
-        lower[i] = name.data[i] >= 'A' && name.data[i] <= 'Z' ? (char)(name.data[i] - 'A' + 'a') : name.data[i];
+        lower[i] =
+            name.data[i] >= 'A' && name.data[i] <= 'Z' ? (char)(name.data[i] - 'A' + 'a') : name.data[i];
     struct str key = str_make(lower, name.len);
     pthread_mutex_lock(&stations->lock);
     struct station *station = map_find(&stations->by_name, hash_bytes(key.data, key.len), has_name, &key);
@@ -322,25 +324,31 @@ bool stations_attach(struct stations *stations, struct broker *broker, struct er
     return ok;
 }
 
+/* The reactors have stopped: what they have left behind comes home while logs are closed. */
 void stations_close(struct stations *stations)
 {
     if (stations == NULL)
         return;
     keeper_stop(&stations->keeper);
-    consumers_stop(stations);
+    while (atomic_load_explicit(&stations->jobs, memory_order_acquire) > 0)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     struct station *station;
     for (size_t i = 0; (station = map_next(&stations->by_name, &i)) != NULL;) {
+        stop_capture(station);
         if (station->log != NULL)
             station_close_log(station);
     }
+    consumers_stop(stations);
     if (stations->positions.catalog != NULL)
         positions_close(&stations->positions);
-    for (unsigned i = 0; i < stations_post_count(stations); i++)
+    keeper_free(&stations->keeper);
+    for (unsigned i = 0; i < stations_post_count(stations); i++) {
         capture_free_spare(&stations->posts[i]);
+        buf_free(&stations->posts[i].props);
+    }
     for (size_t i = 0; (station = map_next(&stations->by_name, &i)) != NULL;)
         station_unref(station);
     map_free(&stations->by_name);
-    heap_free(&stations->keeper.due);
     mem_free(stations->posts);
     pthread_mutex_destroy(&stations->control);
     pthread_mutex_destroy(&stations->lock);
@@ -424,7 +432,7 @@ struct station *stations_dead_of(struct station *of, struct error *err)
         mem_free(config.description);
         config.description = str_dup(buf_str(&description));
         config.name = str_dup(buf_str(&name));
-        config.max_deliveries = 0; /* dead letters do not die again, unless somebody wants it */
+        config.max_deliveries = 0;  /* dead letters do not die again, unless somebody wants it */
         config.dedup_window_ms = 0; /* the same message may die in several groups */
         pthread_mutex_lock(&of->lock);
         config.max_message_bytes = of->config.max_message_bytes;
@@ -491,8 +499,8 @@ bool stations_update(struct stations *stations, struct str name, struct str json
         station_config_init(&config);
         config.name = mem_strdup(station->name);
         station_config_print(&station->config, &object); /* a copy: only control changes it */
-        ok = station_config_parse(&config, buf_str(&object), err) && station_config_parse(&config, json, err) &&
-             change(station, &config, err);
+        ok = station_config_parse(&config, buf_str(&object), err) &&
+             station_config_parse(&config, json, err) && change(station, &config, err);
         station_config_free(&config);
         buf_free(&object);
     }
@@ -556,10 +564,10 @@ bool stations_delete(struct stations *stations, struct str name, bool force, str
         map_remove_item(&stations->by_name, station->hash, station);
         pthread_mutex_unlock(&stations->lock);
         stop_capture(station);
-        keeper_drop(station);
         consumers_end(station);
         if (station->log != NULL)
             station_close_log(station);
+        keeper_touch(station);
         ok = remove_all(stations, station, err);
         LOG_INFO("station deleted", LOG_TEXT("station", station->name));
         station_unref(station); /* the list's */
