@@ -97,8 +97,8 @@ static inline void make_station(struct depot *depot, const char *json)
 }
 
 /* Stores one message and returns its offset. */
-static inline uint64_t put_message(struct depot *depot, const char *station, const char *topic, const char *payload,
-                                   const char *id)
+static inline uint64_t put_message(struct depot *depot, const char *station, const char *topic,
+                                   const char *payload, const char *id)
 {
     struct error err = {0};
     uint64_t offset = UINT64_MAX;
@@ -124,7 +124,8 @@ static inline const char *read_all(struct depot *depot, const char *station, con
     enum station_read_result result;
     out[0] = '\0';
     while ((result = station_read_next(read, 0, &message, &err)) == STATION_READ)
-        at += (size_t)snprintf(out + at, TEXT_BYTES - at, "%s%.*s", at > 0 ? "," : "", STR_ARG(message.payload));
+        at += (size_t)snprintf(out + at, TEXT_BYTES - at, "%s%.*s", at > 0 ? "," : "",
+                               STR_ARG(message.payload));
     if (result != STATION_READ_END)
         fail_msg("%d: %s", result, err.text);
     station_read_close(read);
@@ -158,7 +159,8 @@ static inline uint16_t hear_publish(struct client *client, const char *topic, co
     return publish.packet_id;
 }
 
-static inline void subscribe_with_start(struct client *client, const char *filter, uint8_t qos, const char *start)
+static inline void subscribe_with_start(struct client *client, const char *filter, uint8_t qos,
+                                        const char *start)
 {
     struct mqtt_properties properties;
     struct buf user = {0};
