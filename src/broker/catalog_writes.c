@@ -39,6 +39,8 @@ static void note_failure(const struct write *write)
     case CATALOG_SESSION_DELETE: table = CATALOG_TABLE_SESSIONS; break;
     case CATALOG_SUBSCRIPTION_PUT: removes = false; /* fall through */
     case CATALOG_SUBSCRIPTION_DELETE: table = CATALOG_TABLE_SUBSCRIPTIONS; break;
+    case CATALOG_POSITION_PUT: /* the stations' own */
+    case CATALOG_POSITION_DELETE:
     case CATALOG_BARRIER: return;
     }
     if (removes || write->repair)
