@@ -337,7 +337,7 @@ static void test_retained_messages_that_have_expired_leave_the_disk(void **state
 {
     const struct site *site = *state;
     struct client client;
-    static const char expiry_1[] = {MQTT_PROP_MESSAGE_EXPIRY, 0, 0, 0, 1};
+    static const char expiry_3[] = {MQTT_PROP_MESSAGE_EXPIRY, 0, 0, 0, 3}; /* time for what comes before */
     CLIENT_CONNECT(&client, site, false, .id = "c");
     for (uint16_t i = 1; i <= 3; i++) {
         char topic[] = {'t', (char)('0' + i), '\0'};
@@ -346,7 +346,7 @@ static void test_retained_messages_that_have_expired_leave_the_disk(void **state
                                            .qos = 1,
                                            .retain = true,
                                            .packet_id = i,
-                                           .raw_props = str_make(expiry_1, i < 3 ? sizeof(expiry_1) : 0),
+                                           .raw_props = str_make(expiry_3, i < 3 ? sizeof(expiry_3) : 0),
                                            .payload = STR("x")});
     }
     client_flush(&client);
