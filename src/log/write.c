@@ -26,6 +26,7 @@
 
 #define ALLOCATE_BYTES_MOST (256u << 10)
 #define ZERO_GROUP_BYTES    (64u << 10)
+#define PIECE_BYTES         (1u << 20)
 
 static void list_push(struct log_batch ***end, struct log_batch *batch)
 {
@@ -235,6 +236,17 @@ static int preallocate(struct log *log, uint64_t bytes)
     return log->allocated >= end ? 0 : rc; /* what is needed alone may fit */
 }
 
+/* As many parts from `part` on as are written at once: a large group goes in pieces, and while one is copied to the
+ * system, the disk writes the one before. */
+static int piece_of(const struct iovec *part, int left)
+{
+    size_t bytes = 0;
+    int count = 0;
+    while (count < left && (count == 0 || bytes + part[count].iov_len <= PIECE_BYTES))
+        bytes += part[count++].iov_len;
+    return count;
+}
+
 /* Writes all parts. Returns 0 or -errno; *done counts the bytes that the system took. */
 static int64_t write_parts(struct log *log, struct group *group, uint64_t *done)
 {
@@ -243,7 +255,8 @@ static int64_t write_parts(struct log *log, struct group *group, uint64_t *done)
     int left = group->count;
     *done = 0;
     while (left > 0) {
-        int64_t put = io->pwritev(io->ctx, log->fd, part, left, log->position + *done);
+        uint64_t position = log->position + *done;
+        int64_t put = io->pwritev(io->ctx, log->fd, part, piece_of(part, left), position);
         if (put <= 0)
             return put < 0 ? put : -EIO;
         *done += (uint64_t)put;
@@ -254,6 +267,8 @@ static int64_t write_parts(struct log *log, struct group *group, uint64_t *done)
             part->iov_base = (uint8_t *)part->iov_base + rest;
             part->iov_len -= rest;
         }
+        if (io->writeback != NULL && group->bytes > PIECE_BYTES && log_sync_ms(log) == LOG_SYNC_COMMIT)
+            io->writeback(io->ctx, log->fd, position, (uint64_t)put);
     }
     return 0;
 }
