@@ -22,6 +22,7 @@
 #define GROUP_BYTES_MAX      (16u << 20)
 #define RETRY_MS             1000
 #define IDLE_MS              10000
+#define ALLOCATE_BYTES_FIRST 16384u
 #define SEGMENT_BYTES_LOWEST 4096
 
 /* ---- Blocks: the memory of one batch ------------------------------------------------------------------------- */

@@ -23,8 +23,6 @@
 #include <assert.h>
 #include <errno.h>
 
-#define ALLOCATE_BYTES_FIRST 16384u
-
 /* ---- The active segment's descriptor ---------------------------------------------------------------------------- */
 
 bool roll_open(struct log *log, struct error *err)
