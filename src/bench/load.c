@@ -296,9 +296,9 @@ static bool drain(struct load *load, struct error *err)
 {
     phase_set(load, PHASE_DRAIN);
     return workers_see(load, PHASE_DRAIN, err) &&
-           wait_quiet(load, SUM(load, expected),
-                      load->options->filter != NULL || load->options->fill ? STATION_QUIET_MS : DRAIN_QUIET_MS,
-                      err);
+           wait_quiet(
+               load, SUM(load, expected),
+               load->options->filter != NULL || load->options->fill ? STATION_QUIET_MS : DRAIN_QUIET_MS, err);
 }
 
 /* ---- measuring ---- */

@@ -85,8 +85,8 @@ struct subscriber {
     struct worker *worker;
     uint32_t topic;
     uint32_t magic;
-    uint32_t sources;     /* publishers of its topic */
-    struct track *tracks; /* one for each source; not in a group */
+    uint32_t sources;          /* publishers of its topic */
+    struct track *tracks;      /* one for each source; not in a group */
     struct seen_member member; /* in a group */
 
     /* How the last PUBLISH was laid out; the next one most likely is the same. The first four bytes under `mask`
@@ -169,8 +169,8 @@ struct load_result {
     double cpu_seconds; /* of the generator */
     uint64_t published; /* in the measured time, as acked and delivered */
     uint64_t acked;
-    uint64_t delivered;   /* with `fill`: in read_seconds */
-    double read_seconds;  /* with `fill`: from the first subscriber's connecting to the last message */
+    uint64_t delivered;  /* with `fill`: in read_seconds */
+    double read_seconds; /* with `fill`: from the first subscriber's connecting to the last message */
     double read_cpu_seconds;
     uint64_t lost; /* of the whole run, as the following */
     uint64_t duplicates;

@@ -13,9 +13,6 @@ struct append_result {
     double seconds; /* of appending, without opening and reading */
     uint64_t messages;
     uint64_t bytes; /* of records */
-    uint64_t busy;  /* how often the engine's queue was full */
-    uint64_t refused;
-    uint64_t unknown;
     /* What the log asked of the disk meanwhile. */
     uint64_t written_bytes;
     uint64_t writes;
@@ -70,7 +67,7 @@ void report_recovery(struct buf *out, const struct station_options *options,
 
 /* Makes `wanted`, which must not exist, or with NULL one below the working directory; its name goes to *out. */
 bool station_dir_make(const char *wanted, char *out, size_t out_bytes, struct error *err);
-void station_dir_remove(const char *dir); /* with all that is in it */
+void station_dir_remove(const char *dir);    /* with all that is in it */
 uint64_t station_dir_bytes(const char *dir); /* what its files occupy */
 
 #endif

@@ -10,14 +10,19 @@
 
 #include <string.h>
 
+#define BATCH_BYTES_MAX  (8u << 20) /* a log's batch has at most 16 MiB, its records' heads included */
+#define APPEND_BYTES_MAX (UINT64_C(2) << 30)
+
 const char station_options_help[] =
     "usage: varve bench station MODE [options]\n"
     "\n"
     "  produce    publish with QoS 1: acknowledged messages a second, time until the acknowledgement\n"
-    "  consume    the same with subscribers at the station's end: delivered messages a second, time until then\n"
+    "  consume    the same with subscribers at the station's end: delivered messages a second, time until "
+    "then\n"
     "  replay     publish --count messages, then read them from the beginning\n"
     "  groups     publish --count messages, then read them with the members of one consumer group\n"
-    "  append     no broker: append to the segment log in this process, beside plain writes to the same disk\n"
+    "  append     no broker: append to the segment log in this process, beside plain writes to the same "
+    "disk\n"
     "  recovery   fill a broker's stations, kill -9 it, and measure how long it takes to start again\n"
     "\n"
     "What was published is read again and checked: what is lost, came twice or out of order is counted.\n"
@@ -222,6 +227,13 @@ static bool settle(struct station_options *options, struct error *err)
         return error_set(err, ERR_INVALID, "--password without --username needs --version 5");
     if (options->keep && (1u << options->mode & BROKER) != 0 && !options->create)
         return error_set(err, ERR_INVALID, "--keep: only what --create has made is deleted");
+    uint64_t batch_bytes = (uint64_t)options->batch_count * load->payload_bytes;
+    if (options->mode == STATION_APPEND && batch_bytes > BATCH_BYTES_MAX)
+        return error_set(err, ERR_INVALID, "--batch %u of --payload %u bytes: more than %u MiB",
+                         options->batch_count, load->payload_bytes, BATCH_BYTES_MAX >> 20);
+    if (options->mode == STATION_APPEND && batch_bytes * options->depth * load->threads > APPEND_BYTES_MAX)
+        return error_set(err, ERR_INVALID, "--depth %u of --threads %u: more than %llu MiB are on their way",
+                         options->depth, load->threads, (unsigned long long)(APPEND_BYTES_MAX >> 20));
     if (load->count > 0 && load->count < load->pubs)
         return error_set(err, ERR_INVALID, "--count %llu: fewer than publishers",
                          (unsigned long long)load->count);
@@ -244,14 +256,15 @@ bool station_options_parse(struct station_options *options, int argc, char **arg
     enum station_mode mode = STATION_PRODUCE;
     *options = (struct station_options){0};
     if (argc < 2)
-        return error_set(err, ERR_INVALID, "say what to measure: produce, consume, replay, groups, append or "
-                                           "recovery");
+        return error_set(err, ERR_INVALID,
+                         "say what to measure: produce, consume, replay, groups, append or "
+                         "recovery");
     options->load.help = strcmp(argv[1], "--help") == 0;
     if (options->load.help)
         return true;
     if (!mode_parse(argv[1], &mode))
-        return error_set(err, ERR_INVALID, "%s: expected produce, consume, replay, groups, append or recovery",
-                         argv[1]);
+        return error_set(err, ERR_INVALID,
+                         "%s: expected produce, consume, replay, groups, append or recovery", argv[1]);
     defaults(options, mode);
     struct args_option table[ROWS];
     size_t count = 0;

@@ -70,7 +70,8 @@ static inline void message_take(struct subscriber *subscriber, const struct mess
 static uint8_t *take_alike(struct subscriber *subscriber, uint8_t *at, const uint8_t *end,
                            struct batch *batch)
 {
-    uint8_t ack = options_sub_qos(subscriber->worker->load->options) == 2 ? MQTT_PUBREC << 4 : MQTT_PUBACK << 4;
+    uint8_t ack =
+        options_sub_qos(subscriber->worker->load->options) == 2 ? MQTT_PUBREC << 4 : MQTT_PUBACK << 4;
     while ((size_t)(end - at) >= subscriber->packet_bytes) {
         uint32_t first_bytes;
         struct message message;
