@@ -16,8 +16,6 @@
 
 #define POLL_NS            1000000
 #define HANDSHAKE_LIMIT_MS 15000 /* without one more connection getting ready */
-#define DRAIN_QUIET_MS     2000  /* nothing has come for so long: what is missing is lost */
-#define STATION_QUIET_MS   10000 /* the same where a disk is in the way */
 #define IDLE_SETTLE_MS     500
 #define FILES_SPARE        64
 
@@ -272,7 +270,7 @@ static bool workers_see(struct load *load, enum load_phase phase, struct error *
 }
 
 /* Until all that is expected has come and is acknowledged, or nothing comes any more. */
-static bool wait_quiet(struct load *load, uint64_t expected, int64_t quiet_ms, struct error *err)
+static bool wait_quiet(struct load *load, uint64_t expected, struct error *err)
 {
     uint64_t before = 0;
     int64_t since_ms = clock_mono_ms();
@@ -284,7 +282,7 @@ static bool wait_quiet(struct load *load, uint64_t expected, int64_t quiet_ms, s
         if (delivered - unacked != before)
             since_ms = clock_mono_ms();
         before = delivered - unacked;
-        if (clock_mono_ms() - since_ms > quiet_ms)
+        if (clock_mono_ms() - since_ms > load->options->quiet_ms)
             return true;
         if (failed(load, err))
             return false;
@@ -295,10 +293,7 @@ static bool wait_quiet(struct load *load, uint64_t expected, int64_t quiet_ms, s
 static bool drain(struct load *load, struct error *err)
 {
     phase_set(load, PHASE_DRAIN);
-    return workers_see(load, PHASE_DRAIN, err) &&
-           wait_quiet(
-               load, SUM(load, expected),
-               load->options->filter != NULL || load->options->fill ? STATION_QUIET_MS : DRAIN_QUIET_MS, err);
+    return workers_see(load, PHASE_DRAIN, err) && wait_quiet(load, SUM(load, expected), err);
 }
 
 /* ---- measuring ---- */
@@ -368,8 +363,7 @@ static bool measure_reading(struct load *load, struct load_result *result, struc
     int64_t begin_ns = clock_mono_ns();
     double cpu = cpu_seconds();
     phase_set(load, PHASE_READ);
-    if (!wait_ready(load, load->link_count, err) ||
-        !wait_quiet(load, SUM(load, published) * readers, STATION_QUIET_MS, err))
+    if (!wait_ready(load, load->link_count, err) || !wait_quiet(load, SUM(load, published) * readers, err))
         return false;
     int64_t end_ns = last_delivery_ns(load);
     result->delivered = SUM(load, delivered);

@@ -128,6 +128,7 @@ void bench_options_default(struct bench_options *options)
         .window = WINDOW_UNSET,
         .duration_ms = 5000,
         .warmup_ms = 1000,
+        .quiet_ms = 2000,
         .threads = cpus >= 4 ? (uint32_t)(cpus / 2) : 1,
         .client_prefix = "bench",
         .topic_prefix = "bench",

@@ -29,7 +29,8 @@ struct bench_options {
     uint32_t max_lag; /* QoS 1 and 2: messages the slowest subscriber may be behind; 0: no limit */
     int64_t duration_ms;
     int64_t warmup_ms;
-    uint64_t count; /* messages of all publishers together instead of a duration; 0: by duration */
+    int64_t quiet_ms; /* nothing has come for so long: what is missing is lost */
+    uint64_t count;   /* messages of all publishers together instead of a duration; 0: by duration */
     uint32_t threads;
     uint32_t idle; /* number of idle connections; 0: no idle run */
     bool idle_subscribe;

@@ -55,6 +55,7 @@ const char station_options_help[] =
     "      --members N           groups: members, each message goes to one of them (default 4)\n"
     "  -q, --qos 0|1|2           consume, replay: of the subscriptions (default 0)\n"
     "      --start START         where reading begins (default earliest)\n"
+    "      --quiet S             seconds without a message until what is missing is lost (default 10)\n"
     "      --no-verify           produce, append: do not read what was written\n"
     "\n"
     "append:\n"
@@ -157,6 +158,7 @@ static const struct row {
     {BY_TIME, {"warmup", 0, args_seconds, FIELD(load.warmup_ms), 0, OPTIONS_TIME_MAX_MS}},
     {M(CONSUME), {"rate", 0, args_natural, FIELD(load.rate), 0, 1000000000}},
     {M(CONSUME), {"tick", 0, args_natural, FIELD(load.tick_us), 0, 1000000}},
+    {BROKER, {"quiet", 0, args_seconds, FIELD(load.quiet_ms), 1, OPTIONS_TIME_MAX_MS}},
     {BROKER, {"topic-prefix", 0, args_text, FIELD(load.topic_prefix), 0, 0}},
     {M(CONSUME) | M(REPLAY), {"subs", 0, args_natural, FIELD(load.subs), 1, OPTIONS_LINKS_MAX}},
     {M(GROUPS), {"members", 0, args_natural, FIELD(load.subs), 1, STATION_MEMBERS_MAX}},
@@ -200,6 +202,7 @@ static void defaults(struct station_options *options, enum station_mode mode)
     options->load.window = 1000;
     options->load.payload_bytes = 200;
     options->load.sub_qos = 0;
+    options->load.quiet_ms = 10000; /* a disk is in the way */
     if (mode == STATION_REPLAY || mode == STATION_GROUPS)
         options->load.count = 1000000;
     if (mode == STATION_GROUPS) {

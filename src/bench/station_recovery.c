@@ -54,7 +54,7 @@ static bool died(const struct child *child, struct error *err)
     if (buf_read_file(&text, child->output, OUTPUT_BYTES, NULL)) {
         struct str rest = str_trim(buf_str(&text));
         for (struct str line; str_next(&rest, '\n', &line);)
-            last = line;
+            last = line.len > 0 ? line : last;
     }
     error_set(err, ERR_IO, "%s serve does not start: %.*s", child->binary,
               (int)(last.len < 200 ? last.len : 200), last.data);
