@@ -104,6 +104,21 @@ bool catalog_ban_each(struct catalog *catalog, bool (*each)(const struct catalog
 /* Grows with every change to users, rules or bans by any process: cheap to ask, for caches. */
 bool catalog_revision(struct catalog *catalog, uint64_t *revision, struct error *err);
 
+/* ---- Stations -------------------------------------------------------------------------------------------- */
+
+/* Creates (`create`: ERR_EXISTS if there is one; positions under its name are removed) or replaces the object, JSON
+ * and opaque here. Borrows. Thread: any, as all in this part. */
+bool catalog_station_put(struct catalog *catalog, struct str name, struct str object, int64_t created_ms,
+                         bool create, struct error *err);
+/* With its positions. Errors: ERR_NOT_FOUND. */
+bool catalog_station_delete(struct catalog *catalog, struct str name, struct error *err);
+bool catalog_station_each(struct catalog *catalog,
+                          bool (*each)(struct str name, struct str object, int64_t created_ms, void *arg),
+                          void *arg, struct error *err);
+bool catalog_position_each(struct catalog *catalog,
+                           bool (*each)(struct str station, struct str reader, struct str value, void *arg),
+                           void *arg, struct error *err);
+
 /* ---- Queued writes --------------------------------------------------------------------------------------- */
 
 enum catalog_write_kind {
@@ -113,6 +128,8 @@ enum catalog_write_kind {
     CATALOG_SESSION_DELETE,  /* key: client id; its subscriptions go too */
     CATALOG_SUBSCRIPTION_PUT, /* key: client id; filter; options; subscription_id; the session need not exist */
     CATALOG_SUBSCRIPTION_DELETE, /* key: client id; filter */
+    CATALOG_POSITION_PUT,        /* key: station; filter: the reader, bytes; value: opaque */
+    CATALOG_POSITION_DELETE,     /* key: station; filter: the reader */
     CATALOG_BARRIER              /* nothing: done once everything before it is on disk */
 };
 

@@ -32,6 +32,8 @@ enum db_statement {
     DB_SUBSCRIPTION_DELETE,
     DB_SUBSCRIPTION_DELETE_ALL,
     DB_SUBSCRIPTION_EXPIRE,
+    DB_POSITION_PUT,
+    DB_POSITION_DELETE,
     DB_OTHER, /* anything that runs once on a connection: prepared anew each time */
     DB_STATEMENT_COUNT
 };

@@ -7,6 +7,8 @@
  *   retained       one a topic; value is the broker's encoding
  *   sessions       one a client id; value is the broker's encoding
  *   subscriptions  one a (client id, filter), in this order on disk: a session's rows lie together
+ *   stations       one a name; object is its JSON
+ *   positions      one a (station, reader): where a consumer group or a reader is; both opaque here
  *
  * PRAGMA user_version counts the migrations that have run, PRAGMA application_id says whose file it is. What a
  * row must hold is a constraint of its table, so that catalog_check() and foreign tools keep to it as well; the
@@ -83,7 +85,19 @@ static const char version_1[] =
     COUNTED("bans", "INSERT") COUNTED("bans", "UPDATE") COUNTED("bans", "DELETE");
 /* clang-format on */
 
-static const char *const migrations[] = {version_1};
+static const char stations[] = "CREATE TABLE stations ("
+                               " name TEXT PRIMARY KEY CHECK (name <> ''),"
+                               " object TEXT NOT NULL,"
+                               " created_ms INTEGER NOT NULL"
+                               ") STRICT, WITHOUT ROWID;"
+                               "CREATE TABLE positions ("
+                               " station TEXT NOT NULL CHECK (station <> ''),"
+                               " reader BLOB NOT NULL,"
+                               " value BLOB NOT NULL,"
+                               " PRIMARY KEY (station, reader)"
+                               ") STRICT, WITHOUT ROWID;";
+
+static const char *const migrations[] = {version_1, stations};
 
 #define SCHEMA_VERSION ((int64_t)(sizeof migrations / sizeof migrations[0]))
 

@@ -15,6 +15,7 @@ static const struct subcommand {
     int (*main)(int argc, char **argv);
 } subcommands[] = {
     {"serve", "run the broker in the foreground", serve_main},
+    {"station", "create, list, show, update, delete and read stations", station_main},
     {"user", "create, list, show, update and delete users", user_main},
     {"acl", "list, add and delete authorization rules", acl_main},
     {"ban", "list, add and delete bans", ban_main},

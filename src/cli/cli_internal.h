@@ -8,6 +8,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 /* Each gets argv from its own name on, and returns the exit code. */
 int serve_main(int argc, char **argv);
+int station_main(int argc, char **argv);
 int user_main(int argc, char **argv);
 int acl_main(int argc, char **argv);
 int ban_main(int argc, char **argv);
