@@ -1,4 +1,4 @@
-/* What a broker says of itself in DIR/run.json, and four requests to its HTTP API, over one kept connection. */
+/* What a broker says of itself in DIR/run.json, and two requests to its HTTP API, over one kept connection. */
 #include "station_broker_internal.h"
 
 #include "base/mem.h"
@@ -183,18 +183,4 @@ bool station_api_delete(struct station_api *api, const char *name, struct error 
     char path[256];
     snprintf(path, sizeof path, "/%.200s", name);
     return request(api, "DELETE", path, NULL, err);
-}
-
-bool station_api_messages(struct station_api *api, const char *name, uint64_t *count, struct error *err)
-{
-    char path[256];
-    snprintf(path, sizeof path, "/%.200s", name);
-    if (!request(api, "GET", path, NULL, err))
-        return false;
-    json_t *answer = json_loadb((const char *)api->answer.data, api->answer.len, 0, NULL);
-    json_t *messages = json_object_get(json_object_get(answer, "state"), "messages");
-    bool fine = json_is_integer(messages);
-    *count = (uint64_t)json_integer_value(messages);
-    json_decref(answer);
-    return fine || error_set(err, ERR_PROTOCOL, "station %s: no state.messages in the answer", name);
 }

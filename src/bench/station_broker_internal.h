@@ -23,12 +23,10 @@ struct station_api;
 struct station_api *station_api_open(const struct station_broker *broker, struct error *err);
 void station_api_close(struct station_api *api); /* takes; NULL is fine */
 
-/* A station that captures <prefix>/#, or with `topic` only that one. Errors: ERR_EXISTS, ERR_DENIED (the key),
+/* A station that captures one topic filter. Errors: ERR_EXISTS, ERR_DENIED (the key),
  * ERR_INVALID and others with the broker's words, ERR_IO (nobody answers). */
 bool station_api_create(struct station_api *api, const char *name, const char *filter, const char *sync,
                         struct error *err);
 bool station_api_delete(struct station_api *api, const char *name, struct error *err);
-/* How many messages the station holds. Errors: as above; ERR_PROTOCOL. */
-bool station_api_messages(struct station_api *api, const char *name, uint64_t *count, struct error *err);
 
 #endif

@@ -51,7 +51,8 @@ struct recovery_result {
     uint64_t disk_bytes;
 };
 
-/* Errors: the broker does not start, with its last words; those of load_run() and the HTTP API; ERR_EXISTS (--dir). */
+/* Errors: the broker does not start, with its last words; those of load_run() and of stations;
+ * ERR_EXISTS (--dir). */
 bool recovery_run(struct station_options *options, struct recovery_result *result, struct error *err);
 
 /* ---- reports, appended to *out ---- */
