@@ -75,6 +75,9 @@ const char station_options_help[] =
     "      --stations N          (default 1)\n"
     "      --bytes SIZE          payload in all of them, such as 10GiB (default 1GiB; 0: none)\n"
     "      --payload BYTES       (default 65536)\n"
+    "      --age S               seconds between publishing and kill -9 (default 0): a station reads at its "
+    "start\n"
+    "                            what is younger than its dedup_window\n"
     "      --rounds N            starts after kill -9, of which the median counts (default 5)\n"
     "\n"
     "      --threads N           generator threads (default: half the processors)\n"
@@ -172,6 +175,7 @@ static const struct row {
     {M(RECOVERY), {"broker", 0, args_text, FIELD(broker), 0, 0}},
     {M(RECOVERY), {"stations", 0, args_natural, FIELD(stations), 1, STATION_STATIONS_MAX}},
     {M(RECOVERY), {"bytes", 0, bytes_take, FIELD(bytes), 0, UINT64_C(1) << 50}},
+    {M(RECOVERY), {"age", 0, args_seconds, FIELD(age_ms), 0, OPTIONS_TIME_MAX_MS}},
     {M(RECOVERY), {"rounds", 0, args_natural, FIELD(rounds), 1, STATION_ROUNDS_MAX}},
     {ALL, {"threads", 0, args_natural, FIELD(load.threads), 1, OPTIONS_THREADS_MAX}},
     {ALL, {"json", 0, args_flag, FIELD(load.json), 0, 0}},
