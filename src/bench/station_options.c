@@ -65,9 +65,8 @@ const char station_options_help[] =
     "      --batch N             records of a batch (default 256)\n"
     "      --depth N             batches of a thread that wait for the disk (default 16)\n"
     "      --segment BYTES       size of a segment, such as 64MiB (default)\n"
-    "      --seconds S           of appending (default 5), and as many of plain writes\n"
-    "      --threads N           that append (default 2)\n"
-    "      --sync HOW            as above\n"
+    "      --seconds S           of appending, and as many of plain writes (default 5)\n"
+    "      --threads N           (default 2)\n"
     "\n"
     "recovery:\n"
     "      --dir DIR             data directory, which must not exist; as above\n"
@@ -75,6 +74,7 @@ const char station_options_help[] =
     "      --stations N          (default 1)\n"
     "      --bytes SIZE          payload in all of them, such as 10GiB (default 1GiB; 0: none)\n"
     "      --payload BYTES       (default 65536)\n"
+    "      --age S               seconds between publishing and kill -9 (default 0)\n"
     "      --rounds N            starts after kill -9, of which the median counts (default 5)\n"
     "\n"
     "      --threads N           generator threads (default: half the processors)\n"
@@ -172,6 +172,7 @@ static const struct row {
     {M(RECOVERY), {"broker", 0, args_text, FIELD(broker), 0, 0}},
     {M(RECOVERY), {"stations", 0, args_natural, FIELD(stations), 1, STATION_STATIONS_MAX}},
     {M(RECOVERY), {"bytes", 0, bytes_take, FIELD(bytes), 0, UINT64_C(1) << 50}},
+    {M(RECOVERY), {"age", 0, args_seconds, FIELD(age_ms), 0, OPTIONS_TIME_MAX_MS}},
     {M(RECOVERY), {"rounds", 0, args_natural, FIELD(rounds), 1, STATION_ROUNDS_MAX}},
     {ALL, {"threads", 0, args_natural, FIELD(load.threads), 1, OPTIONS_THREADS_MAX}},
     {ALL, {"json", 0, args_flag, FIELD(load.json), 0, 0}},

@@ -46,6 +46,7 @@ struct station_options {
     uint32_t stations;
     uint64_t bytes; /* of payload in all stations together */
     uint32_t rounds;
+    int64_t age_ms; /* between publishing and the first kill -9 */
 };
 
 /* argv[0] is the subcommand, argv[1] the mode. Errors: ERR_INVALID, one line that names the option. */

@@ -227,6 +227,8 @@ static bool prepare(struct station_options *options, struct child *child, struct
 static bool rounds(const struct station_options *options, struct child *child, struct recovery_result *result,
                    struct error *err)
 {
+    struct timespec age = {options->age_ms / 1000, options->age_ms % 1000 * 1000000};
+    nanosleep(&age, NULL);
     while (result->rounds < options->rounds) {
         child_kill(child);
         if (!child_start(child, &result->full[result->rounds], err))

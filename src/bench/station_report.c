@@ -223,13 +223,14 @@ static double each(double full, double empty, uint32_t stations)
 static void recovery_json(struct buf *out, const struct station_options *options,
                           const struct recovery_result *result, const struct recovery_start *median)
 {
-    buf_printf(out,
-               "{\"mode\":\"recovery\",\"stations\":%u,\"payload_bytes\":%u,\"bytes\":%llu,"
-               "\"disk_bytes\":%llu,\"acked\":%llu,\"found\":%llu,\"lost\":%llu,",
-               options->stations, options->load.payload_bytes, (unsigned long long)options->bytes,
-               (unsigned long long)result->disk_bytes, (unsigned long long)result->acked,
-               (unsigned long long)result->found,
-               (unsigned long long)(result->acked > result->found ? result->acked - result->found : 0));
+    buf_printf(
+        out,
+        "{\"mode\":\"recovery\",\"stations\":%u,\"age_seconds\":%.1f,\"payload_bytes\":%u,\"bytes\":%llu,"
+        "\"disk_bytes\":%llu,\"acked\":%llu,\"found\":%llu,\"lost\":%llu,",
+        options->stations, (double)options->age_ms / 1e3, options->load.payload_bytes,
+        (unsigned long long)options->bytes, (unsigned long long)result->disk_bytes,
+        (unsigned long long)result->acked, (unsigned long long)result->found,
+        (unsigned long long)(result->acked > result->found ? result->acked - result->found : 0));
     buf_printf(out, "\"create_seconds\":%.3f,\"fill_seconds\":%.3f,\"starts\":[", result->create_seconds,
                result->fill_seconds);
     for (uint32_t i = 0; i < result->rounds; i++)

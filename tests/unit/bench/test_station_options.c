@@ -86,11 +86,12 @@ static void test_every_option_reaches_its_field(void **state)
     assert_int_equal(options.segment_bytes, 2 << 20);
     assert_int_equal(options.sync_ms, LOG_SYNC_NONE);
     assert_int_equal(options.load.duration_ms, 500);
-    assert_true(parse(&options, "recovery --broker b --stations 5 --bytes 10GiB --rounds 2", NULL));
+    assert_true(parse(&options, "recovery --broker b --stations 5 --bytes 10GiB --rounds 2 --age 1.5", NULL));
     assert_string_equal(options.broker, "b");
     assert_int_equal(options.stations, 5);
     assert_true(options.bytes == UINT64_C(10) << 30);
     assert_int_equal(options.rounds, 2);
+    assert_int_equal(options.age_ms, 1500);
 }
 
 static void test_refusals_name_the_option(void **state)
@@ -133,10 +134,10 @@ static void test_refusals_name_the_option(void **state)
 static void test_help_has_an_example_and_every_option_of_the_table(void **state)
 {
     (void)state;
-    static const char *const names[] = {"--data",     "--create", "--keep",        "--sync",  "--start",
-                                        "--members",  "--batch",  "--depth",       "--bytes", "--rounds",
-                                        "--stations", "--broker", "--no-verify",   "--quiet", "--segment",
-                                        "--url",      "--key",    "--topic-prefix"};
+    static const char *const names[] = {"--data",     "--create", "--keep",      "--sync",        "--start",
+                                        "--members",  "--batch",  "--depth",     "--bytes",       "--rounds",
+                                        "--stations", "--broker", "--no-verify", "--quiet",       "--age",
+                                        "--segment",  "--url",    "--key",       "--topic-prefix"};
     struct station_options options;
     assert_true(parse(&options, "--help", NULL) && options.load.help);
     assert_true(parse(&options, "replay --help", NULL) && options.load.help);
