@@ -6,9 +6,9 @@
  *     16  8  the low-water mark: the oldest offset that can be read
  *     24  8  bytes of all records of this log before it
  *     32  8  a time, ms since 1970, that no record from there on is before; the lowest int64: none known
- *     40  8  zero
+ *     40  8  sequence: higher each time that the file is overwritten in place
  *
- * The valid copy with the higher mark counts: marks never go down. The file is made before the first segment gets its name,
+ * The valid copy with the higher sequence counts. The file is made before the first segment gets its name,
  * so a log with segments has one. It is replaced as a whole: written to `start.tmp`, synced, renamed, the directory synced.
  *
  * On a full disk, where there is no room for a second file, it is overwritten in place, because trimming is what makes
@@ -28,7 +28,7 @@
 #define COPY_DISTANCE 512
 #define START_BYTES   (COPY_DISTANCE + COPY_BYTES)
 
-static void encode(const struct start *start, uint8_t *out)
+static void encode(const struct start *start, uint64_t sequence, uint8_t *out)
 {
     memset(out, 0, COPY_BYTES);
     memcpy(out, START_MAGIC, 8);
@@ -36,6 +36,7 @@ static void encode(const struct start *start, uint8_t *out)
     put_le64(out + 16, start->first);
     put_le64(out + 24, start->bytes_before);
     put_le64(out + 32, (uint64_t)start->time_before);
+    put_le64(out + 40, sequence);
     put_le32(out + 12, crc32c(0, out + 16, COPY_BYTES - 16));
 }
 
@@ -53,6 +54,11 @@ static const char *decode(const uint8_t *bytes, struct start *out)
     return NULL;
 }
 
+static uint64_t sequence_of(const uint8_t *copy)
+{
+    return get_le64(copy + 40);
+}
+
 /* Sets *best to the copy that counts, and *out to what it says. NULL, or what is wrong. */
 static const char *decode_both(const uint8_t *bytes, struct start *out, int *best)
 {
@@ -60,7 +66,7 @@ static const char *decode_both(const uint8_t *bytes, struct start *out, int *bes
     const char *wrong[2] = {decode(bytes, &copies[0]), decode(bytes + COPY_DISTANCE, &copies[1])};
     if (wrong[0] != NULL && wrong[1] != NULL)
         return wrong[0];
-    *best = wrong[0] != NULL || (wrong[1] == NULL && copies[1].first > copies[0].first);
+    *best = wrong[0] != NULL || (wrong[1] == NULL && sequence_of(bytes + COPY_DISTANCE) > sequence_of(bytes));
     *out = copies[*best];
     return NULL;
 }
@@ -117,7 +123,7 @@ static bool write_copy(const struct log_io *io, int fd, int which, const uint8_t
     return rc >= 0 || io_failed(err, rc, "sync", path);
 }
 
-static bool overwrite_and_sync(const struct log_io *io, const char *path, const uint8_t *copy,
+static bool overwrite_and_sync(const struct log_io *io, const char *path, const struct start *start,
                                struct error *err)
 {
     int fd = io->open(io->ctx, path, LOG_IO_WRITE);
@@ -130,6 +136,9 @@ static bool overwrite_and_sync(const struct log_io *io, const char *path, const 
     const char *wrong = ok ? decode_both(bytes, &former, &best) : NULL;
     if (wrong != NULL)
         ok = log_is_corrupt(err, path, 0, wrong);
+    uint8_t copy[COPY_BYTES];
+    if (ok)
+        encode(start, sequence_of(bytes + best * COPY_DISTANCE) + 1, copy);
     ok = ok && write_copy(io, fd, 1 - best, copy, path, err) && write_copy(io, fd, best, copy, path, err);
     io->close(io->ctx, fd);
     return ok;
@@ -143,8 +152,12 @@ static bool rename_over(const struct log_io *io, const char *temporary, const ch
     return rc >= 0 || io_failed(err, rc, "rename", temporary);
 }
 
-static bool replace(const struct log_io *io, const char *dir, const uint8_t *bytes, struct error *err)
+static bool replace(const struct log_io *io, const char *dir, const struct start *start, struct error *err)
 {
+    uint8_t bytes[START_BYTES] = {0};
+    encode(start, 1, bytes);
+    encode(start, 1, bytes + COPY_DISTANCE);
+
     char path[LOG_PATH_BYTES], temporary[LOG_PATH_BYTES];
     struct error failure;
     snprintf(path, sizeof path, "%s/start", dir);
@@ -153,7 +166,7 @@ static bool replace(const struct log_io *io, const char *dir, const uint8_t *byt
         return rename_over(io, temporary, path, err);
     io->unlink(io->ctx, temporary);
     if (failure.code == ERR_NO_SPACE && io->size(io->ctx, path) == START_BYTES)
-        return overwrite_and_sync(io, path, bytes + COPY_DISTANCE, err);
+        return overwrite_and_sync(io, path, start, err);
     if (err != NULL)
         *err = failure;
     return false;
@@ -162,11 +175,8 @@ static bool replace(const struct log_io *io, const char *dir, const uint8_t *byt
 bool start_write(const struct log_io *io, const char *dir, int dir_fd, const struct start *start,
                  struct error *err)
 {
-    uint8_t bytes[START_BYTES] = {0};
-    encode(start, bytes);
-    encode(start, bytes + COPY_DISTANCE);
     FAULT_POINT("log.before_start");
-    if (!replace(io, dir, bytes, err))
+    if (!replace(io, dir, start, err))
         return false;
     /* Also when it was overwritten: the name itself may come from a rename whose sync has failed. */
     int rc = io->sync_dir(io->ctx, dir_fd);
