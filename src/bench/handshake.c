@@ -73,17 +73,6 @@ static void link_ready(struct worker *worker, struct link *link)
     counter_add(&worker->counts.ready, 1);
 }
 
-/* The text of a refusal: MQTT 5's reason, or one of the five codes of 3.1.1. */
-static const char *refusal_text(uint8_t version, uint8_t code)
-{
-    static const char *const codes[] = {
-        "accepted",           "unacceptable protocol version", "identifier rejected",
-        "server unavailable", "bad user name or password",     "not authorized"};
-    if (version == MQTT_5)
-        return mqtt_reason_text(code);
-    return code < sizeof codes / sizeof codes[0] ? codes[code] : "unknown return code";
-}
-
 static bool on_connack(struct worker *worker, struct link *link, const struct mqtt_frame *frame,
                        struct error *err)
 {
@@ -94,7 +83,7 @@ static bool on_connack(struct worker *worker, struct link *link, const struct mq
                          worker->load->address.text);
     if (connack.reason != 0) {
         error_set(err, ERR_DENIED, "%s refused the connection: %s", worker->load->address.text,
-                  refusal_text(options->version, connack.reason));
+                  mqtt_connack_text(options->version, connack.reason));
         return options->username == NULL ? error_hint(err, "give --username and --password") : false;
     }
     if (options->version == MQTT_5 && link->role == ROLE_PUBLISHER) {

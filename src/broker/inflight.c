@@ -85,7 +85,9 @@ uint16_t inflight_add(struct inflight *inflight, const struct outgoing *outgoing
         .sent = true,
     };
     link_newest(inflight, entry);
-    inflight->bytes += outgoing_bytes(outgoing->message, outgoing->ids);
+    uint64_t bytes = outgoing_bytes(outgoing->message, outgoing->ids);
+    inflight->bytes += bytes;
+    total_add(inflight->total, bytes);
     inflight->count++;
     inflight->sent++;
     return id;
@@ -102,7 +104,9 @@ struct inflight_entry *inflight_find(struct inflight *inflight, uint16_t packet_
 void inflight_release_message(struct inflight *inflight, struct inflight_entry *entry)
 {
     if (entry->message != NULL) {
-        inflight->bytes -= outgoing_bytes(entry->message, entry->ids);
+        uint64_t bytes = outgoing_bytes(entry->message, entry->ids);
+        inflight->bytes -= bytes;
+        total_add(inflight->total, -bytes);
         message_unref(entry->message);
     }
     mem_free(entry->ids);

@@ -19,6 +19,7 @@ static const struct subcommand {
     {"user", "create, list, show, update and delete users", user_main},
     {"acl", "list, add and delete authorization rules", acl_main},
     {"ban", "list, add and delete bans", ban_main},
+    {"key", "list, create, show, update and delete API keys", key_main},
     {"pub", "publish messages", client_pub_main},
     {"sub", "subscribe and print messages", client_sub_main},
     {"bench", "load generators", bench_main},

@@ -12,6 +12,7 @@ int station_main(int argc, char **argv);
 int user_main(int argc, char **argv);
 int acl_main(int argc, char **argv);
 int ban_main(int argc, char **argv);
+int key_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
 

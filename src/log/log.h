@@ -99,7 +99,7 @@ void log_batch_reset(struct log_batch *batch); /* gives back what is in it; `don
 /* Submits the batch (not empty) until `done`. Batches of one thread keep their order. Never blocks; on failure the
  * batch is as before, and `done` is not called.
  * Errors: ERR_BUSY (the engine's queue is full), ERR_READ_ONLY (disk full or failing, text says which; see
- * log_state()), ERR_TOO_LARGE. Thread: any. */
+ * log_writable()), ERR_TOO_LARGE. Thread: any. */
 bool log_append(struct log *log, struct log_batch *batch, struct error *err);
 
 /* Whether the log takes appends: false while the disk is full or has failed. The engine tries again about once a

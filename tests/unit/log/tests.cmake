@@ -1,1 +1,1 @@
-varve_test(log append histories)
+varve_test(log append damage faults histories seek threads wait)

@@ -185,6 +185,37 @@ static inline uint16_t hear_publish(struct client *client, const char *topic, co
     return publish.packet_id;
 }
 
+/* The user property of a PUBLISH's properties; empty: none. */
+static inline struct str user_property(struct str props, const char *wanted)
+{
+    struct str key, value;
+    for (size_t at = 0; mqtt_user_property_next(props, &at, &key, &value);) {
+        if (str_is(key, wanted))
+            return value;
+    }
+    return STR_NONE;
+}
+
+/* The next PUBLISH; other packets are passed over. Valid until the next call. */
+static inline struct mqtt_publish next_publish(struct client *client)
+{
+    struct mqtt_frame frame;
+    struct mqtt_publish publish;
+    do {
+        if (!client_next(client, &frame))
+            fail_msg("the stream has ended; expected a PUBLISH");
+    } while (frame.type != MQTT_PUBLISH);
+    assert_int_equal(mqtt_decode_publish(&frame, client->version, &publish), MQTT_SUCCESS);
+    return publish;
+}
+
+/* PUBACK with a reason code. */
+static inline void say_puback(struct client *client, uint16_t packet_id, uint8_t reason)
+{
+    mqtt_encode_ack(&client->out, client->version, MQTT_PUBACK, packet_id, reason, NULL);
+    client_flush(client);
+}
+
 static inline void subscribe_with_start(struct client *client, const char *filter, uint8_t qos,
                                         const char *start)
 {
