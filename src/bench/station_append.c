@@ -6,8 +6,9 @@
  *   …
  *   close, open, read: every record that was acknowledged is there once, in the order of its thread
  *
- * The plain writes put as many bytes before each fdatasync as the log had on average in the slice before: what the log
- * does with the system is counted where it asks it, at its seam (log/io.h). A batch that the log refuses ends the run
+ * The plain writes put as many bytes before each fdatasync as the log had on average in the slice before, into space that
+ * is allocated ahead, as the log's is: what the log does with the system is counted where it asks it, at its seam
+ * (log/io.h). A batch that the log refuses ends the run
  * with its error: a disk that is full or failing has no speed. */
 #include "station_internal.h"
 
@@ -27,6 +28,7 @@
 
 #define SLICES        4
 #define DISK_WRITE    ((size_t)8 << 20) /* one write() of the plain file has at most so many bytes */
+#define DISK_AHEAD    (UINT64_C(64) << 20)
 #define READ_BYTES    ((size_t)4 << 20)
 #define BATCH_SPARE   64 /* bytes that a record has besides its own, at most */
 #define QUEUE_MINIMUM ((uint64_t)256 << 20)
@@ -242,8 +244,15 @@ static bool slice_disk(const char *dir, uint64_t cadence, bool sync, int64_t sli
     uint8_t *data = mem_alloc((size_t)cadence);
     memset(data, 'v', (size_t)cadence);
     int64_t begin_ns = clock_mono_ns();
+    uint64_t allocated = 0;
+    uint64_t before = result->disk_bytes;
     bool fine = true;
     while (fine && clock_mono_ns() - begin_ns < slice_ns) {
+        if (result->disk_bytes - before + cadence > allocated) {
+            /* Where a file system cannot, the file just grows. */
+            (void)!fallocate(fd, 0, (off_t)allocated, (off_t)(cadence + DISK_AHEAD));
+            allocated += cadence + DISK_AHEAD;
+        }
         fine = write_all(fd, data, (size_t)cadence, &result->disk_bytes) && (!sync || fdatasync(fd) == 0);
         result->disk_syncs += sync ? 1 : 0;
     }

@@ -12,6 +12,9 @@
 
 #define BATCH_BYTES_MAX  (8u << 20) /* a log's batch has at most 16 MiB, its records' heads included */
 #define APPEND_BYTES_MAX (UINT64_C(2) << 30)
+#define NAME_BYTES_MAX   128 /* of a station */
+#define START_BYTES_MAX  64
+#define PREFIX_BYTES_MAX 200
 
 const char station_options_help[] =
     "usage: varve bench station MODE [options]\n"
@@ -218,6 +221,12 @@ static void defaults(struct station_options *options, enum station_mode mode)
     }
 }
 
+static bool fits(const char *option, const char *text, size_t bytes_max, struct error *err)
+{
+    return strlen(text) <= bytes_max ||
+           error_set(err, ERR_INVALID, "--%s: more than %zu bytes", option, bytes_max);
+}
+
 static bool settle(struct station_options *options, struct error *err)
 {
     struct bench_options *load = &options->load;
@@ -227,6 +236,10 @@ static bool settle(struct station_options *options, struct error *err)
         load->subs = options->no_verify ? 0 : 1;
     if (options->mode == STATION_RECOVERY)
         load->subs = 0;
+    if (!fits("station", options->station, NAME_BYTES_MAX, err) ||
+        !fits("start", options->start, START_BYTES_MAX, err) ||
+        !fits("topic-prefix", load->topic_prefix, PREFIX_BYTES_MAX, err))
+        return false;
     if (load->password != NULL && load->username == NULL && load->version != MQTT_5)
         return error_set(err, ERR_INVALID, "--password without --username needs --version 5");
     if (options->keep && (1u << options->mode & BROKER) != 0 && !options->create)

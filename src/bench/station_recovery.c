@@ -21,6 +21,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -239,6 +240,15 @@ static bool rounds(const struct station_options *options, struct child *child, s
     return stations_count(options, child, &result->found, err);
 }
 
+/* As many as the stations may take, or what there is: the broker says what it lacks. */
+static void files_raise(const struct station_options *options)
+{
+    struct rlimit limit;
+    uint64_t files = (uint64_t)options->stations * FILES_A_STATION + FILES_SPARE;
+    if (!stream_raise_file_limit(files, NULL) && getrlimit(RLIMIT_NOFILE, &limit) == 0)
+        (void)stream_raise_file_limit(limit.rlim_max, NULL);
+}
+
 bool recovery_run(struct station_options *options, struct recovery_result *result, struct error *err)
 {
     static struct child child;
@@ -251,8 +261,8 @@ bool recovery_run(struct station_options *options, struct recovery_result *resul
     log_set_level(LOG_LEVEL_WARNING); /* what opens stations in this process has nothing to tell */
     memset(result, 0, sizeof *result);
     child = (struct child){.binary = options->broker != NULL ? options->broker : self};
-    uint64_t files = (uint64_t)options->stations * FILES_A_STATION + FILES_SPARE;
-    if (!stream_raise_file_limit(files, err) || !station_dir_make(options->dir, child.dir, PATH_BYTES, err))
+    files_raise(options);
+    if (!station_dir_make(options->dir, child.dir, PATH_BYTES, err))
         return false;
     snprintf(child.data, sizeof child.data, "%s/data", child.dir);
     snprintf(child.run, sizeof child.run, "%s/run.json", child.data);

@@ -7,6 +7,8 @@
 
 #include "station_fake.h"
 
+#include <fcntl.h>
+
 static struct load_result result;
 
 static bool parse(struct station_options *options, const struct fake *fake, const char *line,
@@ -180,7 +182,7 @@ static void test_nobody_to_create_a_station_is_said(void **state)
     assert_string_equal(err.hint, "is a broker running with this data directory?");
 }
 
-/* ---- append ---- */
+/* ---- the HTTP API ---- */
 
 static char top[] = "/tmp/varve-bench-test-XXXXXX";
 
@@ -196,6 +198,125 @@ static int teardown(void **state)
     station_dir_remove(top);
     return 0;
 }
+
+/* An API that answers every request on one connection alike and remembers what was asked. */
+struct api {
+    const char *answer;
+    uint16_t port;
+    int listener;
+    pthread_t thread;
+    struct buf asked; /* all requests, one behind the other */
+};
+
+static void *api_run(void *arg)
+{
+    struct api *api = arg;
+    size_t answered = 0;
+    int fd = accept(api->listener, NULL, NULL);
+    for (;;) {
+        buf_reserve(&api->asked, 4096);
+        ssize_t got = recv(fd, api->asked.data + api->asked.len, 4096, 0);
+        if (got <= 0)
+            break;
+        api->asked.len += (size_t)got;
+        const char *text = buf_cstr(&api->asked);
+        const char *end = strstr(text + answered, "\r\n\r\n");
+        const char *length = strstr(text + answered, "Content-Length: ");
+        if (end == NULL)
+            continue;
+        size_t body = length != NULL ? strtoul(length + strlen("Content-Length: "), NULL, 10) : 0;
+        size_t whole = (size_t)(end - text) + 4 + body;
+        if (api->asked.len < whole)
+            continue;
+        answered = whole;
+        fake_must(send(fd, api->answer, strlen(api->answer), MSG_NOSIGNAL) == (ssize_t)strlen(api->answer));
+    }
+    close(fd);
+    return NULL;
+}
+
+static void api_start(struct api *api)
+{
+    struct stream_address address;
+    assert_true(stream_resolve(&address, "127.0.0.1", 0, NULL));
+    api->listener = stream_listen(&address, &api->port, NULL);
+    assert_true(fcntl(api->listener, F_SETFL, 0) == 0); /* accept() waits */
+    assert_true(thread_start(&api->thread, "api", api_run, api, NULL));
+}
+
+static void api_stop(struct api *api)
+{
+    pthread_join(api->thread, NULL);
+    close(api->listener);
+}
+
+static void write_text(const char *dir, const char *name, const char *text)
+{
+    char path[256];
+    struct buf content = {0};
+    struct error err = {0};
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    buf_append_str(&content, str_of(text));
+    ASSERT_OK(buf_write_file(&content, path, 0600, &err), err);
+    buf_free(&content);
+}
+
+static void test_a_station_is_created_with_the_key_of_the_data_directory_and_deleted(void **state)
+{
+    (void)state;
+    struct fake fake = {0};
+    struct api api = {.answer = "HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}"};
+    struct station_options options;
+    struct error err = {0};
+    char text[256];
+    fake_start(&fake);
+    api_start(&api);
+    snprintf(text, sizeof text,
+             "{\"pid\":1,\"listeners\":{\"tcp.default\":\"127.0.0.1:%u\",\"http\":\"127.0.0.1:%u\"}}",
+             fake.port, api.port);
+    write_text(top, "run.json", text);
+    write_text(top, "admin.key", "one:two\n");
+    snprintf(text, sizeof text, "replay --data %s --create --sync 5ms --count 20 --pubs 2 --topic-prefix b",
+             top);
+    ASSERT_OK(parse(&options, NULL, text, &err) && station_load_run(&options, &result, &err), err);
+    fake_stop(&fake);
+    api_stop(&api);
+    assert_counts(20, 20, 0, 0, 0);
+    const char *asked = buf_cstr(&api.asked);
+    assert_true(strncmp(asked, "POST /api/v5/stations HTTP/1.1\r\n", 32) == 0);
+    assert_non_null(strstr(asked, "Authorization: Basic b25lOnR3bw==\r\n"));
+    assert_non_null(strstr(asked, "{\"name\":\"bench\",\"topics\":[\"b/#\"],\"sync\":\"5ms\"}"));
+    assert_non_null(strstr(asked, "DELETE /api/v5/stations/bench HTTP/1.1\r\n"));
+    buf_free(&api.asked);
+}
+
+static void test_a_station_that_exists_is_said_in_the_brokers_words(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"409 Conflict", "401 Unauthorized"};
+    static const char *const hints[] = {"leave out --create to use it, or choose another --station",
+                                        "give --key, or --data with the broker's data directory"};
+    for (size_t i = 0; i < LENGTH(lines); i++) {
+        char answer[256];
+        char line[256];
+        struct api api = {.answer = answer};
+        struct station_options options;
+        struct error err = {0};
+        snprintf(answer, sizeof answer, "HTTP/1.1 %s\r\nContent-Length: 28\r\n\r\n%s", lines[i],
+                 "{\"code\":\"X\",\"message\":\"no\"} ");
+        api_start(&api);
+        snprintf(line, sizeof line, "replay --create --url http://127.0.0.1:%u --key secret:word", api.port);
+        assert_true(parse(&options, NULL, line, &err));
+        assert_false(station_load_run(&options, &result, &err));
+        api_stop(&api);
+        assert_string_equal(err.hint, hints[i]);
+        assert_non_null(strstr(err.text, ", no"));
+        assert_null(strstr(err.text, "word"));
+        buf_free(&api.asked);
+    }
+}
+
+/* ---- append ---- */
 
 static void test_append_reads_every_record_again(void **state)
 {
@@ -274,6 +395,8 @@ int main(void)
         cmocka_unit_test(test_a_refused_message_is_not_acknowledged),
         cmocka_unit_test(test_json_tells_the_shares_of_a_group),
         cmocka_unit_test(test_nobody_to_create_a_station_is_said),
+        cmocka_unit_test(test_a_station_is_created_with_the_key_of_the_data_directory_and_deleted),
+        cmocka_unit_test(test_a_station_that_exists_is_said_in_the_brokers_words),
         cmocka_unit_test(test_append_reads_every_record_again),
         cmocka_unit_test(test_append_keeps_its_hands_off_a_directory_that_exists),
         cmocka_unit_test(test_recovery_says_why_the_broker_does_not_start),

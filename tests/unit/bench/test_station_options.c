@@ -119,6 +119,8 @@ static void test_refusals_name_the_option(void **state)
         {"append --batch 8 --payload 1048576 --depth 300",
          "--depth 300 of --threads 2: more than 2048 MiB are on their way"},
         {"append more", "more: unexpected argument"},
+        {"replay --start 12345678901234567890123456789012345678901234567890123456789012345",
+         "--start: more than 64 bytes"},
         {"recovery --bytes much", "--bytes much: expected a size such as 64MiB"},
     };
     TABLE_EACH(row, table)
