@@ -11,8 +11,8 @@
  * without being stored, one of a message that is on its way waits for the same end. Messages without it take no lock.
  *
  * What can fail: the log's queue is full (the batch waits and is tried again, in order; the publisher's bytes are charged,
- * so that it is not read for long), the disk is full or failing, the station is deleted or too large a message comes:
- * then the publisher is refused, 0x97 or 0x95 in MQTT 5, no acknowledgement before. QoS 0 is accepted when it comes. */
+ * so that it is not read for long); the disk is full or failing, or the message is larger than the station takes: then
+ * the publisher is refused, by 0x97 in MQTT 5, without an acknowledgement before. QoS 0 is accepted when it comes. */
 #include "station/station_internal.h"
 
 #include "base/clock.h"
@@ -170,15 +170,10 @@ static void come_home(struct reactor *reactor, struct mail *mail)
     batch_give_back(batch);
 }
 
+/* Only what PUBACK and PUBREC may carry (MQTT 5, 3.4.2.1). */
 uint8_t capture_reason(const struct error *err)
 {
-    switch (err->code) {
-    case ERR_TOO_LARGE: return MQTT_PACKET_TOO_LARGE;
-    case ERR_CLOSED: return MQTT_UNSPECIFIED_ERROR; /* deleted meanwhile: it matches no station any more */
-    case ERR_NO_SPACE:
-    case ERR_READ_ONLY:
-    default: return MQTT_QUOTA_EXCEEDED;
-    }
+    return err->code == ERR_CLOSED ? MQTT_UNSPECIFIED_ERROR /* deleted meanwhile */ : MQTT_QUOTA_EXCEEDED;
 }
 
 /* ---- Submitting ------------------------------------------------------------------------------------------ */
@@ -361,7 +356,7 @@ static void deliver(struct subscriber *subscriber, const struct route_target *ta
     if (message.topic.len + message.props.len + message.payload.len >
         atomic_load_explicit(&station->max_message_bytes, memory_order_relaxed)) {
         count(&station->refused, 1);
-        release(ticket, MQTT_PACKET_TOO_LARGE);
+        release(ticket, MQTT_QUOTA_EXCEEDED);
         return;
     }
     int64_t now_ms = reactor_wall_ms(post->reactor);

@@ -469,7 +469,8 @@ void consumer_leave(struct consumer *consumer)
     list_remove(&consumer->moved_link);
     if (!consumer->started)
         return;
-    timer_clear(consumer->post->reactor, &consumer->due);
+    if (!consumer->station->all->reactors_gone)
+        timer_clear(consumer->post->reactor, &consumer->due);
     source_end(&consumer->fresh);
     source_end(&consumer->old);
 }

@@ -174,12 +174,12 @@ bool envelope_decode(struct str record, struct station_message *out, struct erro
         .qos = flags & FLAG_QOS,
         .retain = (flags & FLAG_RETAIN) != 0,
         .expiry_s = get_32(at + 12),
-        .topic = take(&rest, topic_len),
-        .client_id = take(&rest, client_len),
-        .username = take(&rest, user_len),
-        .props = take(&rest, props_len),
-        .payload = rest,
     };
+    out->topic = take(&rest, topic_len);
+    out->client_id = take(&rest, client_len);
+    out->username = take(&rest, user_len);
+    out->props = take(&rest, props_len);
+    out->payload = rest;
     if (!topic_name_valid(out->topic))
         return refuse(err, "its topic is none");
     if (!text_valid(out->client_id) || !text_valid(out->username))

@@ -200,7 +200,8 @@ enum source_result source_find(struct source *source, int64_t time_ms, uint64_t 
 void source_end(struct source *source)
 {
     source->ending = true;
-    timer_clear(source->reactor, &source->again);
+    if (!source->station->all->reactors_gone)
+        timer_clear(source->reactor, &source->again);
     if (source->waiting) {
         struct log *log = station_log_enter(source->station);
         if (log != NULL) {

@@ -149,6 +149,7 @@ struct stations {
     struct worker_pool *workers;
     struct feed_provider provider;
     struct broker *broker; /* by stations_attach(), before anything is captured */
+    bool reactors_gone;    /* their timers, too; set by stations_close() */
     struct keeper keeper;
     struct positions positions;
 

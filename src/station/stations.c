@@ -329,6 +329,7 @@ void stations_close(struct stations *stations)
 {
     if (stations == NULL)
         return;
+    stations->reactors_gone = true;
     keeper_stop(&stations->keeper);
     while (atomic_load_explicit(&stations->jobs, memory_order_acquire) > 0)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);

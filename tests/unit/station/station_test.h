@@ -4,9 +4,30 @@
 #define TESTS_STATION_STATION_TEST_H
 
 #include "broker/broker_test.h"
+#include "log/io.h"
 #include "station/station_internal.h"
 
+/* The system's disk, which can be full, and can have nothing in memory. */
+static atomic_bool disk_full, disk_cold;
+
+static inline int64_t disk_pwritev(void *ctx, int fd, const struct iovec *parts, int count, uint64_t position)
+{
+    return atomic_load(&disk_full) ? -ENOSPC : log_io_system.pwritev(ctx, fd, parts, count, position);
+}
+
+static inline int disk_fallocate(void *ctx, int fd, uint64_t position, uint64_t len)
+{
+    return atomic_load(&disk_full) ? -ENOSPC : log_io_system.fallocate(ctx, fd, position, len);
+}
+
+static inline int64_t disk_pread(void *ctx, int fd, void *out, size_t len, uint64_t position, bool nowait)
+{
+    return nowait && atomic_load(&disk_cold) ? -EAGAIN
+                                             : log_io_system.pread(ctx, fd, out, len, position, nowait);
+}
+
 struct depot {
+    struct log_io disk;
     struct site site; /* dir, catalog, broker, listener */
     struct log_engine *engine;
     struct worker_pool *workers;
@@ -21,7 +42,12 @@ static inline void depot_open(struct depot *depot)
     depot->site.catalog = catalog_open(depot->site.dir, &err);
     if (depot->site.catalog == NULL)
         fail_msg("%s", err.text);
-    const struct log_engine_options engine = {.writers = 1};
+    depot->disk = log_io_system;
+    depot->disk.pwritev = disk_pwritev;
+    depot->disk.fallocate = disk_fallocate;
+    depot->disk.pread = disk_pread;
+    /* Little is kept in memory, so that readers meet the disk. */
+    const struct log_engine_options engine = {.writers = 1, .tail_bytes = 4096, .io = &depot->disk};
     depot->engine = log_engine_start(&engine, &err);
     assert_non_null(depot->engine);
     depot->workers = worker_pool_new("work", 2, 1000, &err);
@@ -157,6 +183,37 @@ static inline uint16_t hear_publish(struct client *client, const char *topic, co
         fail_msg("got %.*s %.*s; expected %s %s", STR_ARG(publish.topic), STR_ARG(publish.payload), topic,
                  payload);
     return publish.packet_id;
+}
+
+/* The user property of a PUBLISH's properties; empty: none. */
+static inline struct str user_property(struct str props, const char *wanted)
+{
+    struct str key, value;
+    for (size_t at = 0; mqtt_user_property_next(props, &at, &key, &value);) {
+        if (str_is(key, wanted))
+            return value;
+    }
+    return STR_NONE;
+}
+
+/* The next PUBLISH; other packets are passed over. Valid until the next call. */
+static inline struct mqtt_publish next_publish(struct client *client)
+{
+    struct mqtt_frame frame;
+    struct mqtt_publish publish;
+    do {
+        if (!client_next(client, &frame))
+            fail_msg("the stream has ended; expected a PUBLISH");
+    } while (frame.type != MQTT_PUBLISH);
+    assert_int_equal(mqtt_decode_publish(&frame, client->version, &publish), MQTT_SUCCESS);
+    return publish;
+}
+
+/* PUBACK with a reason code. */
+static inline void say_puback(struct client *client, uint16_t packet_id, uint8_t reason)
+{
+    mqtt_encode_ack(&client->out, client->version, MQTT_PUBACK, packet_id, reason, NULL);
+    client_flush(client);
 }
 
 static inline void subscribe_with_start(struct client *client, const char *filter, uint8_t qos,
