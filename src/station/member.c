@@ -131,7 +131,7 @@ static bool pull(struct feed *base, uint32_t most)
         give(feed, item, wall_ms);
         left--;
     }
-    if (left > 0 || feed->queued < most / 2)
+    if (feed->queued <= most / 2)
         ask(feed, most);
     return feed->queued > 0;
 }

@@ -167,15 +167,16 @@ enum source_result source_read(struct source *source, uint64_t offset, size_t ma
     enum source_result result;
     struct log_bounds bounds;
     log_bounds(log, &bounds);
-    if (source->chunk != NULL && covers(source->chunk, offset) && offset >= bounds.first) {
-        *chunk = source->chunk;
+    struct log_chunk *brought = source->chunk;
+    source->chunk = NULL; /* from here on it may be a worker's again */
+    if (brought != NULL && covers(brought, offset) && offset >= bounds.first) {
+        *chunk = brought;
         result = SOURCE_READ;
         source->failing = false;
     } else {
-        log_chunk_unref(source->chunk);
+        log_chunk_unref(brought);
         result = read_log(source, log, offset, max_bytes, chunk, first);
     }
-    source->chunk = NULL;
     station_log_leave(source->station);
     return result;
 }
