@@ -185,7 +185,8 @@ struct api {
 struct api_peer {
     struct list link; /* api.peers */
     int fd;
-    int64_t deadline_ms; /* monotonic; 0: none */
+    int64_t deadline_ms; /* monotonic; 0: none, a request is being answered */
+    bool hung_up;        /* at the last sweep: park.c */
 };
 
 enum api_phase {

@@ -166,38 +166,66 @@ void park_peer(struct api *api, struct api_peer *peer, int64_t deadline_ms)
     pthread_mutex_unlock(&api->wait_lock);
 }
 
-/* The library closes what it finds shut down. */
+/* Asks the kernel which of `count` sockets the other side has closed, at least halfway. */
+static void poll_hung_up(struct pollfd *polls, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        polls[i].events = POLLRDHUP;
+    if (poll(polls, count, 0) < 0) {
+        for (size_t i = 0; i < count; i++)
+            polls[i].revents = 0;
+    }
+}
+
+static bool hung_up(const struct pollfd *poll)
+{
+    return (poll->revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+/* Requests that do not come to an end: their time is over, or the client has hung up in the middle and the library has not
+ * noticed (an end that comes together with the last bytes escapes it). The library closes what it finds shut down. */
 static void end_slow_peers(struct api *api, int64_t now_ms)
 {
+    struct pollfd *polls = mem_zalloc((api->peer_count + 1) * sizeof(*polls));
+    size_t count = 0, at = 0;
+    LIST_EACH(it, &api->peers)
+    {
+        const struct api_peer *peer = CONTAINER_OF(it, struct api_peer, link);
+        if (peer->deadline_ms != 0)
+            polls[count++].fd = peer->fd;
+    }
+    poll_hung_up(polls, count);
     LIST_EACH(it, &api->peers)
     {
         struct api_peer *peer = CONTAINER_OF(it, struct api_peer, link);
-        if (peer->deadline_ms == 0 || peer->deadline_ms > now_ms)
+        if (peer->deadline_ms == 0)
             continue;
-        peer->deadline_ms = 0;
-        shutdown(peer->fd, SHUT_RDWR);
+        bool gone = hung_up(&polls[at++]);
+        if (peer->deadline_ms <= now_ms || (gone && peer->hung_up)) {
+            peer->deadline_ms = 0;
+            shutdown(peer->fd, SHUT_RDWR);
+        }
+        peer->hung_up = gone; /* once may be a request that is whole and about to be looked at */
     }
+    mem_free(polls);
 }
 
 static void end_gone(struct api *api)
 {
     size_t count = api->parked.count;
-    if (count == 0)
-        return;
-    struct pollfd *polls = mem_zalloc(count * sizeof(*polls));
-    struct api_request **requests = mem_zalloc(count * sizeof(struct api_request *));
+    struct pollfd *polls = mem_zalloc((count + 1) * sizeof(*polls));
+    struct api_request **requests = mem_zalloc((count + 1) * sizeof(struct api_request *));
     for (size_t i = 0; i < count; i++) {
         requests[i] = CONTAINER_OF(api->parked.nodes[i], struct api_request, deadline);
-        polls[i] = (struct pollfd){.fd = requests[i]->peer->fd, .events = POLLRDHUP};
+        polls[i].fd = requests[i]->peer->fd;
     }
-    if (poll(polls, count, 0) > 0) {
-        for (size_t i = 0; i < count; i++) {
-            if ((polls[i].revents & (POLLRDHUP | POLLHUP | POLLERR)) == 0)
-                continue;
-            unlist(requests[i]);
-            requests[i]->gone = true;
-            exchange_resume(requests[i]);
-        }
+    poll_hung_up(polls, count);
+    for (size_t i = 0; i < count; i++) {
+        if (!hung_up(&polls[i]))
+            continue;
+        unlist(requests[i]);
+        requests[i]->gone = true;
+        exchange_resume(requests[i]);
     }
     mem_free(polls);
     mem_free(requests);

@@ -363,12 +363,12 @@ static bool subscribe(struct session *session, struct subscribe_call *call, stru
         return error_set(err, ERR_LIMIT,
                          "the client has %u subscriptions, as many as the configuration allows", max);
     }
-    answer_when_kept(session, call);
     if (!call->parsed.shared &&
         (call->options.retain_handling == 0 || (call->options.retain_handling == 1 && is_new))) {
         session_send_retained(session, call->parsed.filter, &call->options);
         session_pump(session->shard, session);
     }
+    answer_when_kept(session, call); /* the call is the asker's from here on */
     return true;
 }
 
