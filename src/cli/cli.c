@@ -16,6 +16,7 @@ static const struct subcommand {
 } subcommands[] = {
     {"serve", "run the broker in the foreground", serve_main},
     {"station", "create, list, show, update, delete and read stations", station_main},
+    {"apply", "declare stations and users from a file", apply_main},
     {"user", "create, list, show, update and delete users", user_main},
     {"acl", "list, add and delete authorization rules", acl_main},
     {"ban", "list, add and delete bans", ban_main},
@@ -23,6 +24,7 @@ static const struct subcommand {
     {"pub", "publish messages", client_pub_main},
     {"sub", "subscribe and print messages", client_sub_main},
     {"bench", "load generators", bench_main},
+    {"log", "check the files of a station", log_main},
     {"doctor", "check configuration, limits and data directory", doctor_main},
 };
 

@@ -196,6 +196,7 @@ static bool open_api(struct serve *serve, struct error *err)
         const struct api_options options = {
             .broker = serve->broker,
             .catalog = serve->catalog,
+            .stations = serve->stations,
             .admin_key = str_trim(buf_str(&key)),
         };
         serve->api = api_new(&options);

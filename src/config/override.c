@@ -155,7 +155,13 @@ static bool apply_variable(struct config *config, const char *variable, struct e
 
 static bool is_option(const char *variable)
 {
-    static const char *const others[] = {"VARVE_API_KEY=", "VARVE_URL=", "VARVE_FAULT="};
+    static const char *const others[] = {
+        "VARVE_API_KEY=",
+        "VARVE_URL=",
+#ifdef VARVE_FAULTS
+        "VARVE_FAULT=", /* base/fault.h */
+#endif
+    };
     struct str text = str_of(variable);
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (str_starts(text, str_of(others[i])))
