@@ -48,9 +48,9 @@ bool log_engine_step(struct log_engine *engine);
 
 struct log_options {
     uint64_t segment_bytes; /* a segment is full at; 0: 64 MiB */
-    int64_t
-        sync_ms; /* LOG_SYNC_COMMIT, LOG_SYNC_NONE, or an interval: `done` at once, fdatasync at the latest
-                                 so many milliseconds later */
+    /* LOG_SYNC_COMMIT, LOG_SYNC_NONE, or an interval: `done` at once, fdatasync at the latest so many milliseconds
+     * later */
+    int64_t sync_ms;
     uint32_t max_batch_bytes; /* 0: 16 MiB */
     bool compress;            /* zstd for a batch where it saves at least an eighth */
 };
@@ -168,8 +168,8 @@ bool log_offset_of_bytes(struct log *log, uint64_t bytes, uint64_t *offset, stru
 struct log_waiter {
     struct list link; /* the log's */
     uint64_t offset;  /* the log's */
-    void (*wake)(
-        struct log_waiter *waiter); /* on a writer thread, or the one that closes the log; must not block */
+    /* On a writer thread, or the one that closes the log; must not block. */
+    void (*wake)(struct log_waiter *waiter);
 };
 /* False, and nothing will happen, if it is committed already. Thread: any. */
 bool log_wait(struct log *log, struct log_waiter *waiter, uint64_t offset);
