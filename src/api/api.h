@@ -29,6 +29,7 @@ struct api;
 struct api_request;
 struct broker;
 struct catalog;
+struct stations;
 
 /* ---- The server ------------------------------------------------------------------------------------------ */
 
@@ -44,9 +45,10 @@ struct api_listener_options {
 };
 
 struct api_options {
-    struct broker *broker;   /* borrowed until api_free() */
-    struct catalog *catalog; /* likewise */
-    struct str admin_key;    /* "key:secret", which always serves; copied as a hash */
+    struct broker *broker;     /* borrowed until api_free() */
+    struct catalog *catalog;   /* likewise */
+    struct stations *stations; /* likewise; NULL: no endpoints of stations */
+    struct str admin_key;      /* "key:secret", which always serves; copied as a hash */
 };
 
 /* Makes the server with the endpoints of the broker itself; nothing listens yet. Returns owned. Thread: main, as all
@@ -142,6 +144,7 @@ struct api_route {
     unsigned status;         /* of the success; 0: 200, or 204 without an answer */
     const char *errors; /* codes that it answers beside the general ones: "404 CLIENTID_NOT_FOUND; 409 …" */
     size_t max_body_bytes; /* 0: as configured */
+    bool frequent;         /* changes something, but is no line in the log for each request */
     bool figures;          /* public unless metrics_need_key */
     bool open_query;       /* takes query parameters that are not in params */
 };
@@ -178,6 +181,7 @@ void *api_context(const struct api_request *request); /* of the route's table */
 struct api *api_of(const struct api_request *request);
 struct broker *api_broker(const struct api_request *request);
 struct catalog *api_catalog(const struct api_request *request);
+struct stations *api_stations(const struct api_request *request);
 const struct api_caller *api_caller(const struct api_request *request);
 const char *
 api_request_id(const struct api_request *request); /* as in the log and in the header X-Request-Id */

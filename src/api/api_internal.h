@@ -139,6 +139,7 @@ struct api {
     /* Set before the server opens. */
     struct broker *broker;
     struct catalog *catalog;
+    struct stations *stations;               /* NULL: none */
     uint8_t machine_hash[SHA256_HASH_BYTES]; /* of DIR/admin.key */
     struct api_entry *entries;
     size_t entry_count;
@@ -164,6 +165,7 @@ struct api {
     atomic_uint in_flight;
     atomic_uint suspended;
     atomic_uint logins; /* passwords that are being checked */
+    atomic_uint reads;  /* of stations, that are streamed */
     _Atomic uint64_t next_id;
     struct api_counters counters;
     pthread_mutex_t log_lock;
@@ -287,6 +289,25 @@ void stream_close(struct api_request *request);
 /* reply.c */
 void reply_headers(struct api_request *request); /* puts them into the response */
 void reply_error_of(struct api_request *request, unsigned status, const char *code, const char *text);
+/* What api_reply_failure() answers; 500: what is nobody's business. */
+unsigned failure_status(const struct error *err, const char **code);
+
+/* messages.c: what JSON says of MQTT 5 properties ("properties" of a message, checked against its schema; "headers": user
+ * properties besides, or NULL), encoded without the length prefix into *props, which views *encoded.
+ * Errors: ERR_INVALID, ERR_TOO_LARGE. */
+bool message_properties(json_t *properties, json_t *headers, struct buf *encoded, struct str *props,
+                        uint32_t *expiry_s, struct error *err);
+#define MESSAGE_PROPERTIES                                                           \
+    "{'type':'object','additionalProperties':false,'properties':{"                   \
+    "'payload_format_indicator':{'type':'integer','minimum':0,'maximum':1},"         \
+    "'message_expiry_interval':{'type':'integer','minimum':0,'maximum':4294967295}," \
+    "'response_topic':{'type':'string','minLength':1,'maxLength':65535},"            \
+    "'correlation_data':{'type':'string','maxLength':65535},"                        \
+    "'correlation_data_base64':{'type':'string','maxLength':87384},"                 \
+    "'content_type':{'type':'string','maxLength':65535},'user_properties':" MESSAGE_HEADERS "}}"
+#define MESSAGE_HEADERS                                                                             \
+    "{'type':'object','additionalProperties':{'oneOf':[{'type':'string'},{'type':'array','items':{" \
+    "'type':'string'}}]}}"
 
 /* health.c, openapi.c and the endpoints: their tables */
 extern const struct api_table health_table;
@@ -300,6 +321,10 @@ extern const struct api_table banned_table;
 extern const struct api_table rules_table;
 extern const struct api_table clients_table;
 extern const struct api_table messages_table;
+extern const struct api_table stations_table; /* with the stations alone, as the next three */
+extern const struct api_table stations_messages_table;
+extern const struct api_table stations_produce_table;
+extern const struct api_table stations_groups_table;
 
 /* login.c: a name without control characters; else the request has its reply. */
 bool name_ok(struct api_request *request, const char *what, const char *text);

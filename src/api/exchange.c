@@ -151,7 +151,7 @@ static void log_reply(const struct api_request *request)
     /* What has changed something is worth a line, but for messages, which are many. */
     const struct api_entry *entry = request->match.entry;
     if (request->method != API_GET && request->status < 300 && entry != NULL &&
-        entry->route->access != API_PUBLISH && entry->route->access != API_PUBLIC)
+        entry->route->access != API_PUBLISH && entry->route->access != API_PUBLIC && !entry->route->frequent)
         LOG_INFO("changed over the API", LOG_TEXT("request_id", request->id_text),
                  LOG_TEXT("method", method_name(request->method)), LOG_STR("path", request->path),
                  LOG_TEXT("by", request->caller.name));

@@ -19,13 +19,7 @@ static const char message_schema[] =
     "'qos':{'type':'integer','minimum':0,'maximum':2,'default':0},'retain':{'type':'boolean','default':false}"
     ","
     "'clientid':{'type':'string','description':'in whose name'},"
-    "'properties':{'type':'object','additionalProperties':false,'properties':{"
-    "'payload_format_indicator':{'type':'integer','minimum':0,'maximum':1},"
-    "'message_expiry_interval':{'type':'integer','minimum':0,'maximum':4294967295},"
-    "'response_topic':{'type':'string','minLength':1,'maxLength':65535},"
-    "'correlation_data':{'type':'string','maxLength':65535},'content_type':{'type':'string','maxLength':"
-    "65535},"
-    "'user_properties':{'type':'object','additionalProperties':{'type':'string'}}}}}}";
+    "'properties':" MESSAGE_PROPERTIES "}}";
 
 static const struct api_component components[] = {{"publish", message_schema}};
 
@@ -52,18 +46,50 @@ static bool take_text(json_t *asked, const char *name, struct mqtt_properties *p
            error_set(err, ERR_TOO_LARGE, "properties.%s: has more than 65,535 bytes", name);
 }
 
-static bool take_user_properties(json_t *asked, struct buf *out, struct error *err)
+static bool take_user_property(const char *key, json_t *value, struct buf *out, struct error *err)
+{
+    struct str text = str_make(json_string_value(value), json_string_length(value));
+    if (strlen(key) > UINT16_MAX || text.len > UINT16_MAX)
+        return error_set(err, ERR_TOO_LARGE, "a user property has more than 65,535 bytes");
+    if (memchr(text.data, '\0', text.len) != NULL)
+        return error_set(err, ERR_INVALID, "user property %.80s: U+0000 in it", key);
+    mqtt_user_property_append(out, str_of(key), text);
+    return true;
+}
+
+/* A property that comes more than once is a list. */
+static bool take_user_properties(json_t *all, struct buf *out, struct error *err)
 {
     const char *key;
-    json_t *value;
-    json_object_foreach(json_object_get(asked, "user_properties"), key, value)
+    json_t *value, *item;
+    size_t i;
+    json_object_foreach(all, key, value)
     {
-        struct str text = str_make(json_string_value(value), json_string_length(value));
-        if (strlen(key) > UINT16_MAX || text.len > UINT16_MAX)
-            return error_set(err, ERR_TOO_LARGE,
-                             "properties.user_properties: one has more than 65,535 bytes");
-        mqtt_user_property_append(out, str_of(key), text);
+        if (json_is_string(value) && !take_user_property(key, value, out, err))
+            return false;
+        json_array_foreach(value, i, item)
+        {
+            if (!take_user_property(key, item, out, err))
+                return false;
+        }
     }
+    return true;
+}
+
+static bool take_correlation(json_t *asked, struct mqtt_properties *properties, struct buf *decoded,
+                             struct error *err)
+{
+    struct str encoded = text_of(asked, "correlation_data_base64");
+    if (encoded.data == NULL)
+        return take_text(asked, "correlation_data", properties, MQTT_PROP_CORRELATION_DATA,
+                         &properties->correlation_data, err);
+    buf_reserve(decoded, encoded.len + 1);
+    int64_t len = base64_decode(encoded, decoded->data, false);
+    if (len < 0 || len > UINT16_MAX)
+        return error_set(err, ERR_INVALID,
+                         "properties.correlation_data_base64: is no base64 of at most 65,535 bytes");
+    properties->correlation_data = str_make(decoded->data, (size_t)len);
+    set(properties, MQTT_PROP_CORRELATION_DATA);
     return true;
 }
 
@@ -76,12 +102,11 @@ static struct str without_prefix(const struct buf *list)
     return str_make(list->data + at + 1, list->len - at - 1);
 }
 
-/* MQTT 5's encoding of what is asked for, without its length prefix, into *out, which views *encoded. */
-static bool encode_properties(json_t *asked, struct buf *encoded, struct admin_message *message,
-                              struct error *err)
+bool message_properties(json_t *asked, json_t *headers, struct buf *encoded, struct str *props,
+                        uint32_t *expiry_s, struct error *err)
 {
     struct mqtt_properties properties;
-    struct buf user = {0};
+    struct buf user = {0}, decoded = {0};
     mqtt_properties_init(&properties);
     json_t *value = json_object_get(asked, "payload_format_indicator");
     if (value != NULL) {
@@ -89,25 +114,26 @@ static bool encode_properties(json_t *asked, struct buf *encoded, struct admin_m
         set(&properties, MQTT_PROP_PAYLOAD_FORMAT);
     }
     if ((value = json_object_get(asked, "message_expiry_interval")) != NULL) {
-        message->expiry_s = properties.message_expiry = (uint32_t)json_integer_value(value);
-        if (message->expiry_s > 0) /* EMQX's clients send 0 for none */
+        *expiry_s = properties.message_expiry = (uint32_t)json_integer_value(value);
+        if (*expiry_s > 0) /* EMQX's clients send 0 for none */
             set(&properties, MQTT_PROP_MESSAGE_EXPIRY);
     }
     bool ok = take_text(asked, "response_topic", &properties, MQTT_PROP_RESPONSE_TOPIC,
                         &properties.response_topic, err) &&
-              take_text(asked, "correlation_data", &properties, MQTT_PROP_CORRELATION_DATA,
-                        &properties.correlation_data, err) &&
+              take_correlation(asked, &properties, &decoded, err) &&
               take_text(asked, "content_type", &properties, MQTT_PROP_CONTENT_TYPE, &properties.content_type,
                         err) &&
-              take_user_properties(asked, &user, err);
+              take_user_properties(json_object_get(asked, "user_properties"), &user, err) &&
+              take_user_properties(headers, &user, err);
     if (ok && properties.response_topic.data != NULL && !topic_name_valid(properties.response_topic))
         ok = error_set(err, ERR_INVALID, "properties.response_topic: is a topic name, without wildcards");
     if (ok) {
         properties.user_encoded = buf_str(&user);
         mqtt_properties_encode(encoded, &properties);
-        message->props = without_prefix(encoded);
+        *props = without_prefix(encoded);
     }
     buf_free(&user);
+    buf_free(&decoded);
     return ok;
 }
 
@@ -135,7 +161,8 @@ static bool publish_one(struct api_request *request, json_t *asked, bool *matche
         .retain = json_is_true(json_object_get(asked, "retain")),
     };
     bool ok = decode_payload(asked, &decoded, &message, err) &&
-              encode_properties(json_object_get(asked, "properties"), &props, &message, err) &&
+              message_properties(json_object_get(asked, "properties"), NULL, &props, &message.props,
+                                 &message.expiry_s, err) &&
               admin_publish(api_broker(request), &message, matched, err);
     buf_free(&props);
     buf_free(&decoded);

@@ -28,6 +28,11 @@ struct catalog *api_catalog(const struct api_request *request)
     return request->api->catalog;
 }
 
+struct stations *api_stations(const struct api_request *request)
+{
+    return request->api->stations;
+}
+
 const struct api_caller *api_caller(const struct api_request *request)
 {
     return &request->caller.face;
@@ -158,17 +163,26 @@ static const struct failure {
     {ERR_DENIED, 403, "NOT_ALLOWED"},           {ERR_UNSUPPORTED, 400, "NOT_SUPPORTED"},
 };
 
-void api_reply_failure(struct api_request *request, const struct error *err)
+unsigned failure_status(const struct error *err, const char **code)
 {
     for (size_t i = 0; i < LENGTH(failures); i++) {
-        if (failures[i].code != err->code)
-            continue;
-        if (failures[i].status == 503)
-            api_reply_header(request, "Retry-After", "1");
-        if (err->hint[0] != '\0')
-            api_reply_error(request, failures[i].status, failures[i].name, "%s (%s)", err->text, err->hint);
-        else
-            api_reply_error(request, failures[i].status, failures[i].name, "%s", err->text);
+        if (failures[i].code == err->code) {
+            *code = failures[i].name;
+            return failures[i].status;
+        }
+    }
+    *code = "INTERNAL_ERROR";
+    return 500;
+}
+
+void api_reply_failure(struct api_request *request, const struct error *err)
+{
+    const char *code;
+    unsigned status = failure_status(err, &code);
+    if (status == 503)
+        api_reply_header(request, "Retry-After", "1");
+    if (status != 500) {
+        api_reply_error(request, status, code, err->hint[0] != '\0' ? "%s (%s)" : "%s", err->text, err->hint);
         return;
     }
     LOG_ERROR("request failed", LOG_TEXT("request_id", request->id_text), LOG_STR("path", request->path),

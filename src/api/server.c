@@ -3,6 +3,7 @@
  * libmicrohttpd has one thread here, with epoll; decision 0010 tells why. Stopping goes in steps: no new connections; what is
  * parked comes to its end; what is under way is answered; then nothing may be suspended any more, and the library ends. */
 #include "api/api_internal.h"
+#include "api/stations_internal.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -79,9 +80,16 @@ struct api *api_new(const struct api_options *options)
         &health_table, &openapi_table, &metrics_table, &mqtt_users_table, &banned_table,   &rules_table,
         &login_table,  &api_key_table, &stats_table,   &clients_table,    &messages_table,
     };
+    static const struct api_table *const of_stations[] = {
+        &stations_table,
+        &stations_messages_table,
+        &stations_produce_table,
+        &stations_groups_table,
+    };
     struct api *api = mem_zalloc(sizeof(*api));
     pthread_condattr_t monotonic;
     api->broker = options->broker;
+    api->stations = options->stations;
     api->catalog = options->catalog;
     api->started_ms = clock_wall_ms();
     api->next_id = random_u64() & 0xFFFFFFFFFFFF0000u; /* ids of two runs of the broker differ in the log */
@@ -98,6 +106,10 @@ struct api *api_new(const struct api_options *options)
     pthread_condattr_destroy(&monotonic);
     for (size_t i = 0; i < LENGTH(own); i++)
         api_register(api, own[i]);
+    for (size_t i = 0; options->stations != NULL && i < LENGTH(of_stations); i++)
+        api_register(api, of_stations[i]);
+    if (options->stations != NULL)
+        api_register_metrics(api, stations_metrics, options->stations);
     return api;
 }
 

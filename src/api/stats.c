@@ -1,5 +1,6 @@
 /* Figures of the broker as EMQX names them: /stats and /metrics. Where this broker does not count something, the name is absent. */
 #include "api/api_internal.h"
+#include "api/stations_internal.h"
 
 #include "broker/broker.h"
 
@@ -35,6 +36,8 @@ static void stats(struct api_request *request)
     put(out, "subscriptions.shared.count", stats.shared_subscriptions);
     put(out, "retained.count", stats.retained);
     put(out, "queued_messages.count", stats.queued_messages);
+    if (api_stations(request) != NULL)
+        stations_stats(api_stations(request), out);
     reply_node(request, out);
 }
 

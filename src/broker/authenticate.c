@@ -190,7 +190,7 @@ static enum auth_step fail(struct connection *connection, uint8_t reason, const 
     char peer[CHANNEL_PEER_BYTES];
     channel_peer_text(&connection->channel, peer);
     COUNT(shard, auth_failures, 1);
-    if (log_quota_take(&shard->log_quota, reactor_now_ms(shard->reactor)))
+    if (shard_may_log(shard, LOG_LEVEL_WARNING))
         LOG_WARNING("client refused", LOG_TEXT("peer", peer), LOG_TEXT("reason", mqtt_reason_text(reason)),
                     LOG_TEXT("why", why));
     connection_fail(connection, reason, NULL); /* the client is not told more */

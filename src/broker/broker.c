@@ -179,6 +179,7 @@ struct broker *broker_start(const struct broker_options *options, struct error *
     pthread_cond_init(&broker->start_done, NULL);
     broker->router = router_new(broker->shard_count, options->settings->share_strategy);
     broker->retained = retained_new();
+    broker->search = repairs_search_new(broker);
     broker->shards = mem_zalloc(broker->shard_count * sizeof(*broker->shards));
     for (unsigned i = 0; i < broker->shard_count; i++)
         shard_init(&broker->shards[i], broker, i);
@@ -342,12 +343,14 @@ void broker_free(struct broker *broker)
     if (broker->reactors != NULL)
         reactor_group_free(broker->reactors);
     watcher_free(broker->watcher);
+    repairs_search_free(broker->search);
     handoff_free_all(broker);
     retained_free(broker->retained);
     router_free(broker->router);
     for (unsigned i = 0; i < broker->shard_count; i++) { /* of shards that have never started */
         settings_unref(broker->shards[i].settings);
         access_unref(broker->shards[i].access);
+        repairs_free(&broker->shards[i].repairs);
     }
     settings_unref(broker->settings);
     mem_wipe(broker->scram_fake_key, sizeof(broker->scram_fake_key));

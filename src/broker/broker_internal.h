@@ -6,6 +6,7 @@
 #define BROKER_BROKER_INTERNAL_H
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "base/random.h"
 #include "base/thread.h"
@@ -14,6 +15,7 @@
 #include "broker/inflight.h"
 #include "broker/log_quota.h"
 #include "broker/message.h"
+#include "broker/repairs.h"
 #include "broker/retained.h"
 #include "broker/router.h"
 #include "broker/service.h"
@@ -120,7 +122,10 @@ struct shard {
     uint64_t others_queued_bytes; /* of all other shards, as of others_at_ms: deliver.c */
     int64_t others_at_ms;
     struct client_seed *seeds;  /* sessions to build at the start: broker.c */
-    struct log_quota log_quota; /* of what clients cause */
+    struct log_quota log_quota; /* of warnings that clients cause; shard_may_log() */
+    struct log_quota
+        quiet_quotas[LOG_LEVEL_WARNING]; /* of what is less, by level: it must not hide warnings */
+    struct repairs repairs;              /* has a lock of its own */
     struct shard_counters counters;
     /* Other threads. */
     _Atomic size_t handed_bytes; /* in hand-offs that other reactors have not worked off */
@@ -136,7 +141,8 @@ struct broker {
     struct router *router;
     struct retained *retained;
     struct worker_pool *workers;
-    struct watcher *watcher; /* watcher.c */
+    struct watcher *watcher;   /* watcher.c */
+    struct search_job *search; /* repairs.c */
     struct reactor_group *reactors;
     struct shard *shards; /* one for each reactor */
     unsigned shard_count;
@@ -177,6 +183,13 @@ struct listener_state {
     _Atomic uint32_t messages_per_second;
     _Atomic uint64_t bytes_per_second;
 };
+
+/* Whether a line that a client causes may be logged: enough is enough in each second. */
+static inline bool shard_may_log(struct shard *shard, enum log_level level)
+{
+    struct log_quota *quota = level < LOG_LEVEL_WARNING ? &shard->quiet_quotas[level] : &shard->log_quota;
+    return log_enabled(level) && log_quota_take(quota, reactor_now_ms(shard->reactor));
+}
 
 static inline struct shard *shard_of_channel(const struct channel *channel)
 {
@@ -450,6 +463,7 @@ struct session {
 /* A will, copied from CONNECT. */
 struct session_will {
     struct message *message;
+    char *username; /* of the connection that left it; NULL: none */
     uint32_t delay_s;
 };
 
@@ -485,6 +499,8 @@ void session_detach(struct shard *shard, struct session *session);
 void session_send_away(struct shard *shard, struct session *session, uint8_t reason, const char *text);
 /* Takes back the subscriptions that these rules do not allow, and what waits on their account: session_revoke.c. */
 void session_revoke(struct session *session, const struct client_acl *acl);
+int64_t
+session_expires_ms(const struct session *session); /* wall clock, as its row has it; 0: open, or never */
 void session_set_expiry(struct shard *shard, struct session *session, uint32_t expiry_s);
 void session_will_publish(struct shard *shard, struct session *session); /* takes session->will */
 void session_will_drop(struct session *session);
@@ -549,6 +565,14 @@ bool persist_subscription(struct shard *shard, struct str client_id, struct str 
                           struct error *err);
 void persist_session(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms,
                      bool remove, struct ack_ticket *ticket);
+
+/* A row as memory has it, after a write of it has failed: repairs.c. */
+void persist_repair_retained(struct shard *shard, struct message *message, bool remove);
+/* session NULL: the row and its subscriptions go; else they are made anew. */
+void persist_repair_session(struct shard *shard, struct str client_id, struct session *session);
+/* options NULL: the row goes. */
+void persist_repair_subscription(struct shard *shard, struct str client_id, struct str filter,
+                                 const struct subscribe_options *options);
 
 /* sys_topics.c */
 void sys_topics_publish(struct shard *shard);

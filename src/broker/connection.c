@@ -14,6 +14,8 @@
 
 static void log_end(struct connection *connection, const struct error *why)
 {
+    if (!shard_may_log(shard_of_channel(&connection->channel), LOG_LEVEL_DEBUG))
+        return;
     char peer[CHANNEL_PEER_BYTES];
     channel_peer_text(&connection->channel, peer);
     struct str id = connection->session != NULL ? session_client_id(connection->session) : STR("");
@@ -108,7 +110,7 @@ void connection_log_refusal(struct connection *connection, const char *event, st
 {
     enum log_level level = connection->refusal_logged ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
     connection->refusal_logged = true;
-    if (!log_enabled(level))
+    if (!shard_may_log(shard_of_channel(&connection->channel), level))
         return;
     char peer[CHANNEL_PEER_BYTES];
     channel_peer_text(&connection->channel, peer);

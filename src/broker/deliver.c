@@ -243,6 +243,8 @@ static void log_full(struct session *session, const char *what)
     if (session->warned)
         return;
     session->warned = true;
+    if (!shard_may_log(session->shard, LOG_LEVEL_WARNING))
+        return;
     LOG_WARNING("session queue full", LOG_STR("client_id", session_client_id(session)),
                 LOG_TEXT("policy", what), LOG_UINT("messages", session->queue.count),
                 LOG_UINT("bytes", session->queue.bytes));

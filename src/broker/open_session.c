@@ -60,6 +60,7 @@ static void take_will(struct session *session, const struct mqtt_connect *connec
     session->will = mem_zalloc(sizeof(*session->will));
     session->will->delay_s = connect->version == MQTT_5 ? properties->will_delay : 0;
     session->will->message = message_new(&parts);
+    session->will->username = mem_strdup_or_null(session->connection->username);
     buf_free(&list);
 }
 
@@ -250,7 +251,7 @@ static void take_identity(struct connection *connection)
 
 static void log_connected(const struct connection *connection, bool session_present)
 {
-    if (!log_enabled(LOG_LEVEL_INFO))
+    if (!shard_may_log(shard_of_channel(&connection->channel), LOG_LEVEL_INFO))
         return;
     char peer[CHANNEL_PEER_BYTES];
     channel_peer_text(&connection->channel, peer);
@@ -268,7 +269,8 @@ static struct session *free_session(struct shard *shard, const struct mqtt_conne
     *discarded = session != NULL && session->persisted && connect->clean_start;
     if (session != NULL && session->connection != NULL) {
         session->discarded = connect->clean_start;
-        LOG_INFO("session taken over", LOG_STR("client_id", session_client_id(session)));
+        if (shard_may_log(shard, LOG_LEVEL_INFO))
+            LOG_INFO("session taken over", LOG_STR("client_id", session_client_id(session)));
         session_send_away(shard, session, MQTT_SESSION_TAKEN_OVER, NULL); /* [MQTT-3.1.4-3] */
         session = session_find(shard, connect->client_id, hash); /* it may have ended */
     }

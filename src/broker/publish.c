@@ -134,7 +134,7 @@ uint8_t publish_retained(struct shard *shard, struct publication *publication)
     if (retained_set(shard->broker->retained, publication->topic, remove ? NULL : change.message, &limits,
                      persist_change, &change, &err))
         return MQTT_SUCCESS;
-    if (log_quota_take(&shard->log_quota, reactor_now_ms(shard->reactor)))
+    if (shard_may_log(shard, LOG_LEVEL_WARNING))
         LOG_WARNING("retained message refused", LOG_STR("topic", publication->topic), LOG_ERROR_OF(&err));
     return MQTT_QUOTA_EXCEEDED;
 }

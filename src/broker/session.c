@@ -172,7 +172,9 @@ static bool persist_each(struct str filter, const struct subscribe_options *opti
 {
     struct session *session = arg;
     struct error err;
-    if (!persist_subscription(session->shard, session_client_id(session), filter, options, false, NULL, &err))
+    if (!persist_subscription(session->shard, session_client_id(session), filter, options, false, NULL,
+                              &err) &&
+        shard_may_log(session->shard, LOG_LEVEL_WARNING))
         LOG_WARNING("subscription not kept for a restart", LOG_STR("client_id", session_client_id(session)),
                     LOG_STR("filter", filter), LOG_ERROR_OF(&err));
     return true;
@@ -198,7 +200,8 @@ void session_set_expiry(struct shard *shard, struct session *session, uint32_t e
 static void expire(struct reactor *reactor, struct timer *timer)
 {
     struct session_away *away = CONTAINER_OF(timer, struct session_away, expiry);
-    LOG_DEBUG("session expired", LOG_STR("client_id", session_client_id(away->session)));
+    if (shard_may_log(away->session->shard, LOG_LEVEL_DEBUG))
+        LOG_DEBUG("session expired", LOG_STR("client_id", session_client_id(away->session)));
     session_end(reactor_user(reactor), away->session);
 }
 
@@ -227,6 +230,14 @@ static void keep_until(struct shard *shard, struct session *session, int64_t exp
 {
     if (session->persisted)
         persist_session(shard, session_client_id(session), session->expiry_s, expires_ms, false, NULL);
+}
+
+int64_t session_expires_ms(const struct session *session)
+{
+    const struct shard *shard = session->shard;
+    if (session->away == NULL || !heap_contains(&session->away->expiry.node))
+        return 0;
+    return session->away->expiry.node.key - reactor_now_ms(shard->reactor) + reactor_wall_ms(shard->reactor);
 }
 
 struct session *session_restore(struct shard *shard, struct str client_id, uint32_t expiry_s,
@@ -291,6 +302,7 @@ void session_will_drop(struct session *session)
     if (session->will == NULL)
         return;
     message_unref(session->will->message);
+    mem_free(session->will->username);
     mem_free(session->will);
     session->will = NULL;
 }
@@ -305,6 +317,7 @@ void session_will_publish(struct shard *shard, struct session *session)
     if (publication.expiry_at > 0)
         publication.expires_ms += reactor_wall_ms(shard->reactor);
     publication.publisher = session;
+    publication.will_username = session->will->username;
     publication.publisher_id = session->subscriber.id;
     publication.publisher_hash = session->subscriber.name_hash;
     if (publication.retain)

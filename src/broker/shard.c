@@ -25,6 +25,7 @@ void shard_init(struct shard *shard, struct broker *broker, unsigned index)
     list_init(&shard->receipts);
     shard->search.fire = search_resume;
     random_seed(&shard->random, random_u64());
+    repairs_init(&shard->repairs);
     atomic_init(&shard->handed_bytes, 0);
     atomic_init(&shard->resume_state, RESUME_IDLE);
 }
@@ -41,8 +42,10 @@ static void housekeeping(struct reactor *reactor, struct timer *timer)
     struct shard *shard = reactor_user(reactor);
     int64_t now_ms = reactor_now_ms(reactor);
     timer_set(reactor, timer, now_ms + HOUSEKEEPING_MS);
+    repairs_run(shard, false);
     if (shard->index != 0 || !broker_is_started(shard->broker)) /* other shards may have no reactor yet */
         return;
+    repairs_search_tick(shard->broker->search);
     retained_sweep(shard->broker->retained, reactor_wall_ms(reactor), SWEEP_LIMIT, forget_retained, shard);
     watcher_tick(shard->broker->watcher);
     if (shard->settings->sys_interval_ms > 0 && now_ms >= shard->sys_due_ms) {
@@ -103,8 +106,9 @@ void shard_stop(struct reactor *reactor)
     struct shard *shard = reactor_user(reactor);
     timer_clear(reactor, &shard->housekeeping);
     timer_clear(reactor, &shard->search);
-    turn_tasks_run(shard); /* wills of the last connections */
-    handoff_flush(shard);  /* a reactor that has ended gives them back */
+    turn_tasks_run(shard);    /* wills of the last connections */
+    handoff_flush(shard);     /* a reactor that has ended gives them back */
+    repairs_run(shard, true); /* once more, since it is the last time */
     session_free_all(shard);
     turn_tasks_run(shard);
     route_cache_free(shard->routes);

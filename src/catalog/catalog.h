@@ -16,7 +16,8 @@
 struct catalog;
 
 /* Opens or creates DIR/catalog.db (mode 0600) and brings its schema up to date. Returns owned.
- * Errors: ERR_NOT_FOUND (no DIR), ERR_IO, ERR_CORRUPT (with what to do), ERR_UNSUPPORTED (made by a later
+ * Errors: ERR_NOT_FOUND (no DIR), ERR_IO, ERR_CORRUPT (with what to do; also if the file is not what it was when it was
+ * closed), ERR_UNSUPPORTED (made by a later
  * version), ERR_BUSY (another process holds it for 10 s). */
 struct catalog *catalog_open(const char *dir, struct error *err);
 
@@ -162,6 +163,21 @@ bool catalog_dashboard_user_count(struct catalog *catalog, uint64_t *count, stru
 /* Grows with every change to users, rules or bans by any process: cheap to ask, for caches. */
 bool catalog_revision(struct catalog *catalog, uint64_t *revision, struct error *err);
 
+/* ---- Stations -------------------------------------------------------------------------------------------- */
+
+/* Creates (`create`: ERR_EXISTS if there is one; positions under its name are removed) or replaces the object, JSON
+ * and opaque here. Borrows. Thread: any, as all in this part. */
+bool catalog_station_put(struct catalog *catalog, struct str name, struct str object, int64_t created_ms,
+                         bool create, struct error *err);
+/* With its positions. Errors: ERR_NOT_FOUND. */
+bool catalog_station_delete(struct catalog *catalog, struct str name, struct error *err);
+bool catalog_station_each(struct catalog *catalog,
+                          bool (*each)(struct str name, struct str object, int64_t created_ms, void *arg),
+                          void *arg, struct error *err);
+bool catalog_position_each(struct catalog *catalog,
+                           bool (*each)(struct str station, struct str reader, struct str value, void *arg),
+                           void *arg, struct error *err);
+
 /* ---- Queued writes --------------------------------------------------------------------------------------- */
 
 enum catalog_write_kind {
@@ -171,6 +187,8 @@ enum catalog_write_kind {
     CATALOG_SESSION_DELETE,  /* key: client id; its subscriptions go too */
     CATALOG_SUBSCRIPTION_PUT, /* key: client id; filter; options; subscription_id; the session need not exist */
     CATALOG_SUBSCRIPTION_DELETE, /* key: client id; filter */
+    CATALOG_POSITION_PUT,        /* key: station; filter: the reader, bytes; value: opaque */
+    CATALOG_POSITION_DELETE,     /* key: station; filter: the reader */
     CATALOG_BARRIER              /* nothing: done once everything before it is on disk */
 };
 
@@ -207,5 +225,15 @@ bool catalog_subscription_each(struct catalog *catalog,
                                bool (*each)(struct str client_id, struct str filter, uint8_t options,
                                             uint32_t subscription_id, void *arg),
                                void *arg, struct error *err); /* grouped by client id */
+
+enum catalog_table { CATALOG_TABLE_RETAINED, CATALOG_TABLE_SESSIONS, CATALOG_TABLE_SUBSCRIPTIONS };
+
+/* The keys of a table in their order, from behind (`after`, `after_filter`) on, at most `limit`: so it can be gone
+ * through in steps. Both empty: from the first one. The filter is empty but for subscriptions. Borrows in `each`; false
+ * stops. Thread: any. */
+bool catalog_keys_each(struct catalog *catalog, enum catalog_table table, struct str after,
+                       struct str after_filter, unsigned limit,
+                       bool (*each)(struct str key, struct str filter, void *arg), void *arg,
+                       struct error *err);
 
 #endif

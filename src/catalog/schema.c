@@ -9,6 +9,8 @@
  *   subscriptions  one a (client id, filter), in this order on disk: a session's rows lie together
  *   api_keys       of the HTTP API, one a name; secret_hash is SHA-256
  *   dashboard_users  who logs in to the HTTP API
+ *   stations       one a name; object is its JSON
+ *   positions      one a (station, reader): where a consumer group or a reader is; both opaque here
  *
  * PRAGMA user_version counts the migrations that have run, PRAGMA application_id says whose file it is. What a
  * row must hold is a constraint of its table, so that catalog_check() and foreign tools keep to it as well; the
@@ -103,7 +105,19 @@ static const char api_access[] = "CREATE TABLE api_keys ("
                                  " description TEXT"
                                  ") STRICT, WITHOUT ROWID;";
 
-static const char *const migrations[] = {version_1, api_access};
+static const char stations[] = "CREATE TABLE stations ("
+                               " name TEXT PRIMARY KEY CHECK (name <> ''),"
+                               " object TEXT NOT NULL,"
+                               " created_ms INTEGER NOT NULL"
+                               ") STRICT, WITHOUT ROWID;"
+                               "CREATE TABLE positions ("
+                               " station TEXT NOT NULL CHECK (station <> ''),"
+                               " reader BLOB NOT NULL,"
+                               " value BLOB NOT NULL,"
+                               " PRIMARY KEY (station, reader)"
+                               ") STRICT, WITHOUT ROWID;";
+
+static const char *const migrations[] = {version_1, api_access, stations};
 
 #define SCHEMA_VERSION ((int64_t)(sizeof migrations / sizeof migrations[0]))
 

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "cli/cli_internal.h"
 #include "cli/serve_config.h"
+#include "station/station.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +31,9 @@
 #define SETS_MAX        256
 #define KEY_BYTES       8
 #define SECRET_BYTES    24
+#define LOG_WRITERS     2
+#define DISK_WORKERS    4
+#define DISK_QUEUE      10000
 
 struct serve {
     const char *config_path;
@@ -41,6 +45,9 @@ struct serve {
     struct serve_config config;
     struct secret_key secret;
     struct catalog *catalog;
+    struct log_engine *log_engine;
+    struct worker_pool *workers; /* of what waits for disks */
+    struct stations *stations;
     struct broker *broker;
     struct listener **listeners; /* in the order of config.listeners */
     size_t listener_count;       /* that are open */
@@ -189,6 +196,7 @@ static bool open_api(struct serve *serve, struct error *err)
         const struct api_options options = {
             .broker = serve->broker,
             .catalog = serve->catalog,
+            .stations = serve->stations,
             .admin_key = str_trim(buf_str(&key)),
         };
         serve->api = api_new(&options);
@@ -221,6 +229,26 @@ static bool load_config(const struct serve *serve, struct serve_config *out, str
     return serve_config_load(out, serve->config_path, serve->sets, serve->set_count, environ, err);
 }
 
+/* What lies below the broker: the segment log, and the stations that are in it. */
+static bool open_stations(struct serve *serve, struct error *err)
+{
+    const struct log_engine_options engine = {.writers = LOG_WRITERS};
+    serve->log_engine = log_engine_start(&engine, err);
+    if (serve->log_engine == NULL)
+        return false;
+    serve->workers = worker_pool_new("disk-worker", DISK_WORKERS, DISK_QUEUE, err);
+    if (serve->workers == NULL)
+        return false;
+    const struct stations_options options = {
+        .dir = serve->dir,
+        .catalog = serve->catalog,
+        .engine = serve->log_engine,
+        .workers = serve->workers,
+    };
+    serve->stations = stations_open(&options, err);
+    return serve->stations != NULL;
+}
+
 static bool start(struct serve *serve, struct error *err)
 {
     if (!load_config(serve, &serve->config, err))
@@ -230,17 +258,20 @@ static bool start(struct serve *serve, struct error *err)
     if (!lock_dir(serve, err) || !make_admin_key(serve, err))
         return false;
     serve->catalog = catalog_open(serve->dir, err);
-    if (serve->catalog == NULL || !secret_key_load(&serve->secret, serve->dir, err))
+    if (serve->catalog == NULL || !secret_key_load(&serve->secret, serve->dir, err) ||
+        !open_stations(serve, err))
         return false;
     const struct broker_options options = {
         .reactors = serve->config.reactors,
         .catalog = serve->catalog,
         .settings = serve->config.settings,
         .secret = &serve->secret,
+        .feeds = stations_provider(serve->stations),
     };
     serve->config.settings = NULL; /* the broker's, whether it starts or not */
     serve->broker = broker_start(&options, err);
-    if (serve->broker == NULL || !open_listeners(serve, err) || !open_api(serve, err))
+    if (serve->broker == NULL || !stations_attach(serve->stations, serve->broker, err) ||
+        !open_listeners(serve, err) || !open_api(serve, err))
         return false;
     if (serve->api_open)
         api_set_ready(serve->api);
@@ -336,9 +367,15 @@ static void stop(struct serve *serve)
     }
     if (serve->broker != NULL) {
         broker_stop(serve->broker, STOP_TIMEOUT_MS);
+        stations_close(serve->stations); /* what the log still writes refers to the broker's reactors */
         broker_free(serve->broker);
         LOG_INFO("broker stopped", LOG_INT("took_ms", clock_mono_ms() - begin_ms));
+    } else {
+        stations_close(serve->stations);
     }
+    log_engine_stop(serve->log_engine);
+    if (serve->workers != NULL)
+        worker_pool_stop(serve->workers);
     catalog_close(serve->catalog);
     mem_wipe(&serve->secret, sizeof(serve->secret));
     if (serve->listener_count > 0)

@@ -11,7 +11,7 @@ struct serve_listener {
     char name[64];                          /* "tcp.default" */
     struct broker_listener_options options; /* its texts live as long as the configuration */
     struct tls_options tls;
-    struct tls_sni *sni; /* owned */
+    struct tls_sni *sni;  /* owned */
     const char **origins; /* owned */
 };
 

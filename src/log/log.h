@@ -79,11 +79,13 @@ struct log_batch {
     struct log_batch *next;  /* the log's */
     struct log *log;         /* the log's */
     struct log_block *block; /* what is in it: see log_batch_add() */
+    uint64_t queued_bytes;   /* the log's */
     uint32_t count;
     uint64_t first_offset;    /* once stored */
     enum log_outcome outcome; /* in `done` */
     /* Called once, on a writer thread, in the order of the offsets within one log; several batches in a row. The batch
-     * is the caller's again. `err` is NULL for LOG_STORED. Must not block; may append. */
+     * is the caller's again: empty if LOG_STORED (`count` still says what was in it), else as it was, to be appended
+     * again or reset. `err` is NULL for LOG_STORED. Must not block; may append. */
     void (*done)(struct log_batch *batch, const struct error *err);
 };
 
@@ -97,7 +99,7 @@ void log_batch_reset(struct log_batch *batch); /* gives back what is in it; `don
 /* Submits the batch (not empty) until `done`. Batches of one thread keep their order. Never blocks; on failure the
  * batch is as before, and `done` is not called.
  * Errors: ERR_BUSY (the engine's queue is full), ERR_READ_ONLY (disk full or failing, text says which; see
- * log_state()), ERR_TOO_LARGE. Thread: any. */
+ * log_writable()), ERR_TOO_LARGE. Thread: any. */
 bool log_append(struct log *log, struct log_batch *batch, struct error *err);
 
 /* Whether the log takes appends: false while the disk is full or has failed. The engine tries again about once a

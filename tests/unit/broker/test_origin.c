@@ -81,7 +81,7 @@ static int ask(const struct site *site, struct listener *listener, const char *o
     say_bytes(&client, request, (size_t)len);
     assert_int_equal(recv(client.fd, answer, 12, MSG_WAITALL), 12);
     client_drop(&client);
-    return atoi(answer + strlen("HTTP/1.1 "));
+    return (int)strtol(answer + strlen("HTTP/1.1 "), NULL, 10);
 }
 
 static struct listener *listen_websocket(const struct site *site, int allow_anonymous,

@@ -1,10 +1,10 @@
 /* What clients try that mean no good, and what goes wrong beside the way: each of these once went wrong. */
 #include "broker_test.h"
+#include "disk.h"
 #include "login.h"
 
 #include "auth/auth.h"
 #include "base/clock.h"
-#include "catalog/catalog_internal.h"
 
 #include <stdio.h>
 
@@ -116,12 +116,6 @@ static void test_nobody_speaks_for_the_broker(void **state)
     say_publish(&client, "$SYSTEM", 1, 3, "x");
     EXPECT(&client, "PUBACK #1 87", "PUBACK #2 87", "PUBACK #3 10");
     client_bye(&client);
-}
-
-static void nothing(struct shard *shard, void *arg)
-{
-    (void)shard;
-    (void)arg;
 }
 
 /* Puts what the catalog says of users, rules and bans into force. */
@@ -339,28 +333,11 @@ static void test_a_retained_message_is_not_missed_by_who_subscribes_meanwhile(vo
     client_bye(&subscriber);
 }
 
-static bool count_row(struct str topic, struct str value, int64_t expires_ms, void *arg)
-{
-    (void)topic;
-    (void)value;
-    (void)expires_ms;
-    ++*(size_t *)arg;
-    return true;
-}
-
-static size_t retained_rows(const struct site *site)
-{
-    struct error err;
-    size_t count = 0;
-    ASSERT_OK(catalog_retained_each(site->catalog, 0, count_row, &count, &err), err);
-    return count;
-}
-
 static void test_retained_messages_that_have_expired_leave_the_disk(void **state)
 {
     const struct site *site = *state;
     struct client client;
-    static const char expiry_1[] = {MQTT_PROP_MESSAGE_EXPIRY, 0, 0, 0, 1};
+    static const char expiry_3[] = {MQTT_PROP_MESSAGE_EXPIRY, 0, 0, 0, 3}; /* time for what comes before */
     CLIENT_CONNECT(&client, site, false, .id = "c");
     for (uint16_t i = 1; i <= 3; i++) {
         char topic[] = {'t', (char)('0' + i), '\0'};
@@ -369,7 +346,7 @@ static void test_retained_messages_that_have_expired_leave_the_disk(void **state
                                            .qos = 1,
                                            .retain = true,
                                            .packet_id = i,
-                                           .raw_props = str_make(expiry_1, i < 3 ? sizeof(expiry_1) : 0),
+                                           .raw_props = str_make(expiry_3, i < 3 ? sizeof(expiry_3) : 0),
                                            .payload = STR("x")});
     }
     client_flush(&client);
@@ -422,6 +399,37 @@ static void test_what_cannot_be_retained_still_reaches_subscribers(void **state)
     log_set_fd(2);
     log_set_level(LOG_LEVEL_ERROR);
     assert_in_range(count_lines(fileno(log)), 1, MESSAGES / 2);
+    fclose(log);
+}
+
+/* Clients that come in a loop, each time sending the former one away, each time with something to refuse. */
+static void test_what_clients_cause_is_logged_within_bounds(void **state)
+{
+    enum { CLIENTS = 700, LINES_EACH = 4 };
+    (void)state;
+    struct site site;
+    struct client client;
+    site_start(&site, 1, NULL);
+    FILE *log = tmpfile();
+    assert_non_null(log);
+    log_set_fd(fileno(log));
+    log_set_level(LOG_LEVEL_DEBUG);
+    int64_t begin_ms = clock_mono_ms();
+    for (int i = 0; i < CLIENTS; i++) {
+        CLIENT_CONNECT(&client, &site, false, .id = "c");
+        say_publish(&client, "$SYS/x", 0, 0, "refused");
+        client_sync(&client);
+        client_drop(&client);
+    }
+    site_end(&site);
+    size_t seconds = (size_t)(clock_mono_ms() - begin_ms) / 1000 + 2;
+    log_set_fd(2);
+    log_set_level(LOG_LEVEL_ERROR);
+    size_t lines = count_lines(fileno(log));
+    size_t most =
+        2 * seconds * (LOG_QUOTA_LINES + 1) + 10; /* two levels, each with a line about the others */
+    CHECK(lines > 0 && lines <= most, "%zu lines of about %d in less than %zu s", lines, CLIENTS * LINES_EACH,
+          seconds);
     fclose(log);
 }
 
@@ -537,33 +545,6 @@ static void test_acknowledgements_wait_behind_a_search(void **state)
 
 /* ---- The disk fails -------------------------------------------------------------------------------------- */
 
-/* As long as the catalog takes no writes. */
-static void set_catalog_takes(const struct site *site, bool takes)
-{
-    pthread_mutex_lock(&site->catalog->queue_lock);
-    site->catalog->queue_writes_max = takes ? 1000000 : 0;
-    pthread_mutex_unlock(&site->catalog->queue_lock);
-}
-
-/* Takes writes, and fails them. */
-static void set_disk_fails(const struct site *site, bool fails)
-{
-    struct error err;
-    catalog_turn_take(site->catalog);
-    bool ok = db_exec(&site->catalog->writer, fails ? "PRAGMA query_only = 1" : "PRAGMA query_only = 0",
-                      "test", &err);
-    catalog_turn_pass(site->catalog);
-    ASSERT_OK(ok, err);
-}
-
-/* Every write has succeeded or failed, and the reactors know. */
-static void wait_for_disk(const struct site *site)
-{
-    catalog_flush(site->catalog);
-    for (unsigned i = 0; i < site->broker->shard_count; i++)
-        on_shard(site, i, nothing, NULL);
-}
-
 /* Before MQTT 5 nobody can be told: so there is no PUBREC, however often it comes again, until the disk has it. */
 static void test_a_retained_message_of_qos_2_is_acknowledged_once_it_is_on_disk(void **state)
 {
@@ -634,13 +615,6 @@ static void test_a_message_that_the_catalog_does_not_take_is_not_received(void *
     client_bye(&subscriber);
 }
 
-static void say_unsubscribe(struct client *client, uint16_t packet_id, const char *filter)
-{
-    struct str text = str_of(filter);
-    mqtt_encode_unsubscribe(&client->out, client->version, packet_id, NULL, &text, 1);
-    client_flush(client);
-}
-
 static void test_a_subscription_that_cannot_be_stored_is_refused_and_forgotten(void **state)
 {
     const struct site *site = *state;
@@ -685,15 +659,6 @@ static void test_options_that_cannot_be_stored_are_refused_and_the_former_ones_h
     say_publish(&client, "new", 1, 5, "x");
     EXPECT(&client, "PUBACK #5 10");
     client_bye(&client);
-}
-
-static bool count_subscription(struct str client_id, struct str filter, uint8_t options, uint32_t id,
-                               void *arg)
-{
-    (void)client_id;
-    (void)options;
-    (void)id;
-    return count_row(filter, filter, 0, arg);
 }
 
 static void test_an_acknowledged_subscription_outlives_the_failure_of_its_sessions_row(void **state)
@@ -1079,6 +1044,7 @@ RUN_TESTS(TEST(test_an_alias_may_change_its_topic_among_messages_that_come_toget
           TEST(test_a_retained_message_is_not_missed_by_who_subscribes_meanwhile, start_2),
           TEST(test_retained_messages_that_have_expired_leave_the_disk, start_2),
           cmocka_unit_test(test_what_cannot_be_retained_still_reaches_subscribers),
+          cmocka_unit_test(test_what_clients_cause_is_logged_within_bounds),
           cmocka_unit_test(test_a_search_for_retained_messages_leaves_time_for_others),
           cmocka_unit_test(test_acknowledgements_wait_behind_a_search),
           TEST(test_a_subscription_that_cannot_be_stored_is_refused_and_forgotten, start_1),

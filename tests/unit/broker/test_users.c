@@ -1,6 +1,6 @@
 /* What becomes of open connections when their user is deleted, or changed. */
-#include "broker_test.h"
 #include "broker/access.h"
+#include "broker_test.h"
 #include "login.h"
 
 /* Without a reload: the broker finds out by itself. */
