@@ -102,21 +102,35 @@ void persist_barrier(struct shard *shard, struct ack_ticket *ticket)
     submit(shard, write, &err); /* a full queue fails the ticket */
 }
 
-/* A session's row: four bytes, its expiry interval in seconds, little-endian. */
-void persist_session(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms,
-                     bool remove, struct ack_ticket *ticket)
+/* A session's row: twelve bytes, little-endian: four of its expiry interval in seconds, eight of its number. */
+static void write_session(struct shard *shard, struct str client_id, struct str value, int64_t expires_ms,
+                          struct ack_ticket *ticket)
 {
     struct write *write = mem_zalloc(sizeof(*write));
-    uint8_t value[4] = {(uint8_t)expiry_s, (uint8_t)(expiry_s >> 8), (uint8_t)(expiry_s >> 16),
-                        (uint8_t)(expiry_s >> 24)};
     buf_append_str(&write->text, client_id);
-    buf_append(&write->text, value, sizeof(value));
+    buf_append_str(&write->text, value);
     write->ticket = ticket;
-    write->catalog.kind = remove ? CATALOG_SESSION_DELETE : CATALOG_SESSION_PUT;
+    write->catalog.kind = value.len == 0 ? CATALOG_SESSION_DELETE : CATALOG_SESSION_PUT;
     write->catalog.key = str_make(write->text.data, client_id.len);
-    write->catalog.value = str_make(write->text.data + client_id.len, sizeof(value));
+    write->catalog.value = str_make(write->text.data + client_id.len, value.len);
     write->catalog.expires_ms = expires_ms;
     struct error err;
     if (!submit(shard, write, &err) && log_quota_take(&shard->log_quota, reactor_now_ms(shard->reactor)))
         LOG_WARNING("session not kept for a restart", LOG_STR("client_id", client_id), LOG_ERROR_OF(&err));
+}
+
+void persist_session(struct shard *shard, struct str client_id, uint64_t number, uint32_t expiry_s,
+                     int64_t expires_ms, struct ack_ticket *ticket)
+{
+    uint8_t value[12];
+    for (unsigned i = 0; i < 4; i++)
+        value[i] = (uint8_t)(expiry_s >> 8 * i);
+    for (unsigned i = 0; i < 8; i++)
+        value[4 + i] = (uint8_t)(number >> 8 * i);
+    write_session(shard, client_id, str_make(value, sizeof(value)), expires_ms, ticket);
+}
+
+void persist_session_end(struct shard *shard, struct str client_id, struct ack_ticket *ticket)
+{
+    write_session(shard, client_id, STR(""), 0, ticket);
 }
