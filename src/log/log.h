@@ -47,8 +47,9 @@ bool log_engine_step(struct log_engine *engine);
 #define LOG_SYNC_NONE   (-1) /* `done` when the system has the bytes; it decides when they reach the disk */
 
 struct log_options {
-    uint64_t segment_bytes;   /* a segment is full at; 0: 64 MiB */
-    int64_t sync_ms;          /* LOG_SYNC_COMMIT, LOG_SYNC_NONE, or an interval: `done` at once, fdatasync at the latest
+    uint64_t segment_bytes; /* a segment is full at; 0: 64 MiB */
+    int64_t
+        sync_ms; /* LOG_SYNC_COMMIT, LOG_SYNC_NONE, or an interval: `done` at once, fdatasync at the latest
                                  so many milliseconds later */
     uint32_t max_batch_bytes; /* 0: 16 MiB */
     bool compress;            /* zstd for a batch where it saves at least an eighth */
@@ -75,14 +76,16 @@ enum log_outcome { LOG_STORED, LOG_REFUSED, LOG_UNKNOWN };
 
 /* Records to be appended together. Not thread-safe; the log's from log_append() until `done`. */
 struct log_batch {
-    struct log_batch *next; /* the log's */
-    struct log *log;        /* the log's */
+    struct log_batch *next;  /* the log's */
+    struct log *log;         /* the log's */
     struct log_block *block; /* what is in it: see log_batch_add() */
+    uint64_t queued_bytes;   /* the log's */
     uint32_t count;
     uint64_t first_offset;    /* once stored */
     enum log_outcome outcome; /* in `done` */
     /* Called once, on a writer thread, in the order of the offsets within one log; several batches in a row. The batch
-     * is the caller's again. `err` is NULL for LOG_STORED. Must not block; may append. */
+     * is the caller's again: empty if LOG_STORED (`count` still says what was in it), else as it was, to be appended
+     * again or reset. `err` is NULL for LOG_STORED. Must not block; may append. */
     void (*done)(struct log_batch *batch, const struct error *err);
 };
 
@@ -143,9 +146,9 @@ void log_cursor_init(struct log_cursor *cursor, struct log_chunk *chunk, uint64_
 bool log_cursor_next(struct log_cursor *cursor, struct log_record *out); /* false: the chunk is at its end */
 
 enum log_read_result {
-    LOG_READ,        /* *out is set: returns owned */
-    LOG_READ_END,    /* nothing is committed at this offset yet: log_wait() */
-    LOG_READ_BLOCKS, /* LOG_NOWAIT: it would have to wait for the disk */
+    LOG_READ,         /* *out is set: returns owned */
+    LOG_READ_END,     /* nothing is committed at this offset yet: log_wait() */
+    LOG_READ_BLOCKS,  /* LOG_NOWAIT: it would have to wait for the disk */
     LOG_READ_TRIMMED, /* below the low-water mark: go on at log_bounds().first */
     LOG_READ_FAILED
 };
@@ -165,7 +168,8 @@ bool log_offset_of_bytes(struct log *log, uint64_t bytes, uint64_t *offset, stru
 struct log_waiter {
     struct list link; /* the log's */
     uint64_t offset;  /* the log's */
-    void (*wake)(struct log_waiter *waiter); /* on a writer thread, or the one that closes the log; must not block */
+    void (*wake)(
+        struct log_waiter *waiter); /* on a writer thread, or the one that closes the log; must not block */
 };
 /* False, and nothing will happen, if it is committed already. Thread: any. */
 bool log_wait(struct log *log, struct log_waiter *waiter, uint64_t offset);
