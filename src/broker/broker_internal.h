@@ -135,6 +135,7 @@ struct broker {
     const struct feed_provider *feeds; /* NULL: there are none */
     _Atomic uint64_t next_service_id;  /* of their subscribers */
     struct journal *journal;           /* NULL: sessions' messages do not survive a restart */
+    struct journal_replay *replay;     /* while the shards start: what the journal tells */
     struct router *router;
     struct retained *retained;
     struct worker_pool *workers;

@@ -438,10 +438,10 @@ uint32_t session_room(struct session *session)
 {
     struct connection *connection = session->connection;
     if (connection == NULL || connection->state != CONNECTION_OPEN || !session_queue_empty(&session->queue) ||
-        session->inflight.unsent > 0 || !window_open(session) || !inflight_room(session) ||
-        !channel_ready(&connection->channel))
+        session->inflight.unsent != session->inflight.fresh || !window_will_be_open(session) ||
+        !inflight_room(session) || !channel_ready(&connection->channel))
         return 0;
-    uint32_t window = connection->receive_maximum - session->inflight.sent;
+    uint32_t window = connection->receive_maximum - session->inflight.sent - session->inflight.unsent;
     return window < ROOM_MAX ? window : ROOM_MAX;
 }
 
@@ -462,6 +462,14 @@ struct inflight_entry *session_send(struct session *session, struct publication 
     }
     outgoing.message = message_ref(publication_message(publication));
     outgoing.ids = copy_ids(&options->id, id_count);
+    if (goes_by_journal(session, qos) || session->inflight.unsent > 0) {
+        struct inflight_entry *entry = inflight_add_waiting(&session->inflight, &outgoing);
+        entry->waiting = goes_by_journal(session, qos);
+        if (entry->waiting)
+            journal_sent(session, entry, true);
+        *sent = true;
+        return entry;
+    }
     uint16_t packet_id = send_outgoing(shard, session, publication, &outgoing, sent);
     return *sent ? inflight_find(&session->inflight, packet_id) : NULL;
 }
@@ -485,7 +493,7 @@ static bool pump_queue(struct shard *shard, struct session *session)
             continue;
         }
         if (by_journal) {
-            journal_sent(session, inflight_add_waiting(&session->inflight, &outgoing));
+            journal_sent(session, inflight_add_waiting(&session->inflight, &outgoing), false);
             continue;
         }
         struct publication publication;

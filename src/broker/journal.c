@@ -93,10 +93,12 @@ void journal_free(struct journal *journal)
             batch_free(batch);
         }
         buf_free(&sj->head);
+        buf_free(&sj->head_of_state);
         buf_free(&sj->entries);
         buf_free(&sj->done);
     }
     snapshot_free(journal);
+    journal_replay_free(journal->replay);
     mem_free(journal->shards);
     mem_free(journal->dir);
     mem_free(journal);
@@ -199,7 +201,8 @@ static void settle(struct reactor *reactor, struct mail *mail)
 {
     struct journal_batch *batch = CONTAINER_OF(mail, struct journal_batch, mail);
     struct shard_journal *sj = batch->owner;
-    if (reactor == NULL) { /* it has ended, and its sessions with it; what is the shard's may be in use there */
+    if (reactor ==
+        NULL) { /* it has ended, and its sessions with it; what is the shard's may be in use there */
         for (uint32_t i = 0; i < batch->ticket_count; i++)
             ticket_done(batch->tickets[i], MQTT_QUOTA_EXCEEDED);
         batch_free(batch);

@@ -75,8 +75,8 @@ void journal_handed(struct shard *shard, struct publication *publication);
  * packet identifier goes out once that is on disk. Outside of a gathering it is written by itself. */
 void journal_enqueue(struct session *session, const struct outgoing *outgoing, uint16_t packet_id,
                      bool picked);
-/* Taken out of the queue into flight at QoS 2: PUBLISH goes out once that is on disk. */
-void journal_sent(struct session *session, const struct inflight_entry *entry);
+/* Put in flight at QoS 2, out of the queue or `by_feed`: PUBLISH goes out once that is on disk. */
+void journal_sent(struct session *session, struct inflight_entry *entry, bool by_feed);
 /* PUBREC has come: PUBREL goes out once that is on disk. */
 void journal_released(struct session *session, const struct inflight_entry *entry);
 /* The session is done with the message: acknowledged, refused, dropped, expired. */
@@ -103,8 +103,9 @@ struct journal_replay *journal_replay(struct journal *journal, struct error *err
 void journal_replay_keep(struct journal_replay *replay, bool (*known)(uint64_t number, void *arg), void *arg);
 /* Gives a session that comes from the catalog what waited in it. On its shard; sessions of different shards at once. */
 void journal_restore(struct journal_replay *replay, struct session *session);
-/* All shards have built their sessions: publishes what was half published, on shard 0, and frees. Takes. */
+/* All shards have built their sessions: publishes what was half published, on shard 0. Takes. */
 void journal_restored(struct journal_replay *replay, struct broker *broker);
+void journal_replay_free(struct journal_replay *replay); /* takes; NULL is fine */
 
 /* A message that was published on some reactors only when the broker was killed: it is published once more, for those
  * that have not got it. */

@@ -25,6 +25,9 @@
  * MESSAGE's flags: bits 0-1 QoS · bit 2 retain · bit 3 `expires` (wall clock, ms) and `expiry_at` (see struct message)
  * follow · bit 4 published at QoS 2 by session `number` under `packet id`: it counts as RECEIVED, and `expected` other
  * reactors answer with an ENQUEUE each. Entries fill the rest of the record.
+ * SENT's id is 0 for a message of a feed, which keeps its messages itself: the journal knows of it that the identifier is
+ * in use, and that PUBREL ends it.
+ *
  * A second MESSAGE with an id that is known repeats the content, which is skipped, for new entries.
  *
  * ENQUEUE's flags: bit 0, it is such an answer.

@@ -57,16 +57,23 @@ struct shard_journal {
     uint64_t done_number;
     uint64_t done_id;
     /* The snapshot: journal_snapshot.c. */
-    bool snapshotting;
-    size_t cursor; /* in shard->sessions */
+    size_t cursor;            /* map_scan() in shard->sessions */
+    struct buf head_of_state; /* the STATE that is being written */
     struct timer slice;
 };
 
-/* One snapshot of all shards, one after the other. It is the thread's of the shard whose turn it is. */
+enum snapshot_phase {
+    SNAPSHOT_WALK,  /* the shards write, one after the other */
+    SNAPSHOT_FLUSH, /* the shards wait for the disk, one after the other */
+    SNAPSHOT_FINISH,
+    SNAPSHOT_TRIMMED
+};
+
+/* A snapshot of all shards. It belongs to the shard whose turn it is; `active` to shard 0. */
 struct snapshot {
     bool active;
-    bool flushing;      /* the second round */
-    unsigned shard;     /* whose turn it is */
+    enum snapshot_phase phase;
+    uint32_t era;
     uint64_t begin;     /* the journal below it goes afterwards */
     uint64_t bytes;     /* written */
     uint64_t failures;  /* at the start */
@@ -89,7 +96,8 @@ struct journal {
     struct snapshot snapshot;
     uint64_t live_bytes; /* of the journal after the last snapshot, or as read at the start */
     uint32_t era;
-    bool wanted; /* a snapshot, whatever the size */
+    bool wanted;                   /* a snapshot, whatever the size */
+    struct journal_replay *replay; /* what is published once more; NULL: nothing */
 };
 
 static inline bool journal_has_gap(const struct journal *journal)
@@ -181,16 +189,18 @@ struct journal_replay {
     uint64_t largest_number;
     uint64_t unknown; /* entries of messages that are not there */
     struct mail mail;
-    struct broker *broker;
 };
 
 struct journal_replay *journal_replay_new(void);
 /* Takes in one record. Errors: ERR_CORRUPT, ERR_UNSUPPORTED. */
 bool journal_replay_record(struct journal_replay *replay, struct str record, struct error *err);
-void journal_replay_free(struct journal_replay *replay);
+void journal_replay_clear(struct journal_replay *replay); /* sessions and messages */
 /* Without those that are gone, in order; *at is 0 first. */
 struct replay_entry *replay_entries_next(const struct replay_entries *entries, uint32_t *at);
-struct replay_session *journal_replay_session(struct journal_replay *replay, uint64_t number); /* NULL: none */
+struct replay_session *journal_replay_session(struct journal_replay *replay,
+                                              uint64_t number); /* NULL: none */
 void replay_entry_release(struct replay_entry *entry);
+void replay_session_free(struct replay_session *session);
+void journal_redo_free(struct journal_redo *redo);
 
 #endif

@@ -150,7 +150,7 @@ static struct journal_redo *find_redo(const struct journal_replay *replay, uint6
     return replay->redos.count > 0 ? map_find(&replay->redos, hash_u64(id), redo_has_id, &id) : NULL;
 }
 
-static void redo_free(struct journal_redo *redo)
+void journal_redo_free(struct journal_redo *redo)
 {
     message_unref(redo->message);
     mem_free(redo->got);
@@ -196,7 +196,7 @@ static void redo_remove(struct journal_replay *replay, struct journal_redo *redo
     if (replay->redo_last == redo)
         replay->redo_last = former;
     map_remove_item(&replay->redos, hash_u64(redo->id), redo);
-    redo_free(redo);
+    journal_redo_free(redo);
 }
 
 /* ---- Records --------------------------------------------------------------------------------------------- */
@@ -298,6 +298,8 @@ static void read_sent(struct journal_replay *replay, struct journal_reader *read
     struct replay_entry *entry = by_message(&session->entries, id, 2);
     if (entry != NULL)
         entry->packet_id = packet_id;
+    else if (id == 0) /* of a feed */
+        entries_add(&session->entries, &(struct replay_entry){.packet_id = packet_id, .qos = 2});
     else
         replay->unknown++;
 }
@@ -434,7 +436,7 @@ struct journal_replay *journal_replay_new(void)
     return replay;
 }
 
-static void session_free(struct replay_session *session)
+void replay_session_free(struct replay_session *session)
 {
     entries_clear(&session->entries);
     entries_clear(&session->new_entries);
@@ -443,23 +445,28 @@ static void session_free(struct replay_session *session)
     mem_free(session);
 }
 
+void journal_replay_clear(struct journal_replay *replay)
+{
+    struct replay_session *session;
+    for (size_t i = 0; (session = map_next(&replay->sessions, &i)) != NULL;)
+        replay_session_free(session);
+    struct message *message;
+    for (size_t i = 0; (message = map_next(&replay->messages, &i)) != NULL;)
+        message_unref(message);
+    map_free(&replay->sessions);
+    map_free(&replay->messages);
+}
+
 void journal_replay_free(struct journal_replay *replay)
 {
     if (replay == NULL)
         return;
-    struct replay_session *session;
-    for (size_t i = 0; (session = map_next(&replay->sessions, &i)) != NULL;)
-        session_free(session);
-    struct message *message;
-    for (size_t i = 0; (message = map_next(&replay->messages, &i)) != NULL;)
-        message_unref(message);
+    journal_replay_clear(replay);
     while (replay->redo_first != NULL) {
         struct journal_redo *redo = replay->redo_first;
         replay->redo_first = redo->next;
-        redo_free(redo);
+        journal_redo_free(redo);
     }
-    map_free(&replay->sessions);
-    map_free(&replay->messages);
     map_free(&replay->redos);
     mem_free(replay);
 }
@@ -502,7 +509,8 @@ struct journal_replay *journal_replay(struct journal *journal, struct error *err
         return replay;
     journal_replay_free(replay);
     error_wrap(err, "the journal of sessions in %s", journal->dir);
-    error_hint(err,
-               "restore that directory from a backup, or move it away: sessions then start without what waited");
+    error_hint(
+        err,
+        "restore that directory from a backup, or move it away: sessions then start without what waited");
     return NULL;
 }

@@ -207,10 +207,12 @@ static void add_event(struct shard_journal *sj, enum journal_kind kind, const st
     journal_add_buf(sj, &sj->head);
 }
 
-void journal_sent(struct session *session, const struct inflight_entry *entry)
+void journal_sent(struct session *session, struct inflight_entry *entry, bool by_feed)
 {
     struct shard_journal *sj = session->shard->journal;
-    add_event(sj, JOURNAL_SENT, session, journal_message_id(sj, entry->message), entry->packet_id);
+    uint64_t id = by_feed ? 0 : journal_message_id(sj, entry->message);
+    entry->journaled = true;
+    add_event(sj, JOURNAL_SENT, session, id, entry->packet_id);
     journal_wait(sj, session, WAIT_PUBLISH, entry->packet_id);
 }
 

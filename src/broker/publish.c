@@ -52,8 +52,8 @@ static uint32_t pick_members(struct shard *shard, const struct publication *publ
     for (uint32_t i = 0; i < route->group_count; i++) {
         bool served =
             publication->redo != NULL && journal_redo_serves(publication->redo, shard->routes, route, i);
-        if (!served && route_share_pick(shard->routes, route, i, publication->publisher_hash, 0,
-                                        &shard->picks[count]))
+        if (!served &&
+            route_share_pick(shard->routes, route, i, publication->publisher_hash, 0, &shard->picks[count]))
             count++;
     }
     return count;

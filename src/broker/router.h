@@ -66,18 +66,18 @@ void router_counts(const struct router *router, struct router_counts *out); /* t
 struct share_group;
 
 struct route {
-    struct str topic;      /* a copy of the route's own */
-    uint64_t hash;         /* hash_bytes of the topic */
-    uint32_t target_count; /* subscribers of this reactor, and those of any reactor */
-    uint32_t group_count;  /* shared subscriptions that match: one member each gets the message */
-    uint64_t remote;       /* bit i: reactor i (not this one) has subscribers; it resolves them itself */
+    struct str topic;        /* a copy of the route's own */
+    uint64_t hash;           /* hash_bytes of the topic */
+    uint32_t target_count;   /* subscribers of this reactor, and those of any reactor */
+    uint32_t group_count;    /* shared subscriptions that match: one member each gets the message */
+    uint64_t remote;         /* bit i: reactor i (not this one) has subscribers; it resolves them itself */
     uint64_t remote_durable; /* of these, who has durable sessions that get it at QoS 1 or 2 */
     struct route_target *targets;
     struct share_group **groups;
     /* The rest is the cache's. */
     uint32_t wildcard_version;
     uint32_t exact_version;
-    uint64_t used; /* clock for eviction */
+    uint64_t used;     /* clock for eviction */
     uint64_t user;     /* for the cache's user: zero when the route is made */
     uint64_t durables; /* targets that are durable sessions */
 };

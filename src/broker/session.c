@@ -200,7 +200,8 @@ struct session *session_restore(struct shard *shard, struct str client_id, uint6
                                 int64_t expires_ms)
 {
     struct session *session = session_new(shard, client_id, client_hash(client_id));
-    bool numberless = number == 0 && shard->journal != NULL; /* made without a journal, or before there was one */
+    bool numberless =
+        number == 0 && shard->journal != NULL; /* made without a journal, or before there was one */
     session->subscriber.number = numberless ? journal_next_number(shard->broker->journal) : number;
     session->expiry_s = expiry_s;
     session->persisted = true;

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "broker/acl.h"
+#include "log/log.h"
 #include "mqtt/mqtt.h"
 
 struct settings *settings_new(void)
@@ -30,6 +31,7 @@ struct settings *settings_new(void)
         .max_queued_messages = 100000,
         .max_queued_bytes = UINT64_C(64) << 20,
         .when_full = QUEUE_DROP_OLDEST,
+        .sync_ms = LOG_SYNC_COMMIT,
     };
     settings->auth = (struct auth_settings){
         .allow_anonymous = -1,

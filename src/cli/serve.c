@@ -1,6 +1,7 @@
 /* `varve serve`: the broker in the foreground.
  *
- * 1. Read the configuration, lock the data directory, open the catalog, start the broker, open the listeners.
+ * 1. Read the configuration, lock the data directory, open the catalog, start the logs' writers and the broker, open the
+ *    listeners.
  * 2. Write DIR/run.json: everything is ready.
  * 3. Wait for signals: SIGHUP reloads, SIGTERM and SIGINT stop.
  *
@@ -11,6 +12,7 @@
 #include "base/random.h"
 #include "cli/cli_internal.h"
 #include "cli/serve_config.h"
+#include "log/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +30,7 @@
 #define SETS_MAX        256
 #define KEY_BYTES       8
 #define SECRET_BYTES    24
+#define LOG_WRITERS     2
 
 extern char **environ;
 
@@ -40,6 +43,7 @@ struct serve {
     int lock_fd;
     struct serve_config config;
     struct catalog *catalog;
+    struct log_engine *log_engine;
     struct broker *broker;
     struct listener **listeners; /* in the order of config.listeners */
     size_t listener_count;       /* that are open */
@@ -182,10 +186,17 @@ static bool start(struct serve *serve, struct error *err)
     serve->catalog = catalog_open(serve->dir, err);
     if (serve->catalog == NULL)
         return false;
+    const struct log_engine_options engine = {.writers = LOG_WRITERS};
+    serve->log_engine = log_engine_start(&engine, err);
+    if (serve->log_engine == NULL)
+        return false;
+    char sessions_dir[PATH_BYTES];
     const struct broker_options options = {
         .reactors = serve->config.reactors,
         .catalog = serve->catalog,
         .settings = serve->config.settings,
+        .log_engine = serve->log_engine,
+        .sessions_dir = path_in(serve, "sessions", sessions_dir),
     };
     serve->config.settings = NULL; /* the broker's, whether it starts or not */
     serve->broker = broker_start(&options, err);
@@ -273,6 +284,7 @@ static void stop(struct serve *serve)
         broker_free(serve->broker);
         LOG_INFO("broker stopped", LOG_INT("took_ms", clock_mono_ms() - begin_ms));
     }
+    log_engine_stop(serve->log_engine);
     catalog_close(serve->catalog);
     if (serve->listener_count > 0)
         unlink(path_in(serve, "run.json", path));
