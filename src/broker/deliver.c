@@ -374,9 +374,13 @@ void session_push(struct shard *shard, struct session *session, const struct out
 void session_restore_queued(struct session *session, const struct outgoing *outgoing)
 {
     struct shard *shard = session->shard;
+    const struct session_settings *limits = &shard->settings->sessions;
     bool expired = outgoing->message->expires_ms != 0 &&
                    outgoing->message->expires_ms <= reactor_wall_ms(shard->reactor);
-    if (!expired && make_room(shard, session, outgoing_bytes(outgoing->message, outgoing->ids))) {
+    /* Retained messages of a subscription may have been queued past the limit. */
+    bool fits = limits->max_queued_messages == 0 ||
+                session->queue.count < limits->max_queued_messages + retained_count(shard->broker->retained);
+    if (!expired && (fits || make_room(shard, session, outgoing_bytes(outgoing->message, outgoing->ids)))) {
         session_queue_push(&session->queue, outgoing);
         COUNT(shard, queued_messages, 1);
         return;

@@ -30,6 +30,9 @@
  *
  * A second MESSAGE with an id that is known repeats the content, which is skipped, for new entries.
  *
+ * DONE is about the first entry of the message in the session that has not been SENT: a session may have one message twice,
+ * by a shared subscription, but they are equal to its client, who acknowledges in order.
+ *
  * ENQUEUE's flags: bit 0, it is such an answer.
  *
  * An entry is `key` and, where it is not plain, flags and more. key: twice the difference to the former entry's (0 before

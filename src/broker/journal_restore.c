@@ -86,15 +86,36 @@ static bool is_own(const struct session *session, const struct replay_entry *ent
     return entry->qos > 0 && session_is_durable(session);
 }
 
-/* How many entries, from the first, are to be in flight again. */
-static uint32_t count_in_flight(const struct replay_entries *entries)
+static uint64_t entry_bytes(const struct replay_entry *entry)
 {
+    return entry->message != NULL ? outgoing_bytes(entry->message, entry->ids) : 0;
+}
+
+/* How many entries, from the first, are to be in flight again: up to the last one with an identifier. And as many as the
+ * queue has no room for: the journal does not tell which messages at QoS 1 were in flight, and what had its place there
+ * must not be dropped for want of one in the queue. */
+static uint32_t count_in_flight(const struct session *session, const struct replay_entries *entries)
+{
+    const struct session_settings *limits = &session->shard->settings->sessions;
     struct replay_entry *entry;
     uint32_t count = 0, all = 0;
+    uint64_t bytes = 0;
     for (uint32_t at = 0; (entry = replay_entries_next(entries, &at)) != NULL;) {
         all++;
+        bytes = entry->packet_id != 0 ? 0 : bytes + entry_bytes(entry);
         if (entry->packet_id != 0)
             count = all;
+    }
+    uint32_t most = limits->max_inflight < all ? limits->max_inflight : all, i = 0;
+    for (uint32_t at = 0; (entry = replay_entries_next(entries, &at)) != NULL && count < most; i++) {
+        if (i < count)
+            continue;
+        bool fits = (limits->max_queued_messages == 0 || all - count <= limits->max_queued_messages) &&
+                    (limits->max_queued_bytes == 0 || bytes <= limits->max_queued_bytes);
+        if (fits)
+            break;
+        bytes -= entry_bytes(entry);
+        count++;
     }
     return count;
 }
@@ -128,7 +149,7 @@ void journal_restore(struct journal_replay *replay, struct session *session)
         return;
     session->received = from->received;
     from->received = (struct packet_id_set){0};
-    uint32_t in_flight = count_in_flight(&from->entries);
+    uint32_t in_flight = count_in_flight(session, &from->entries);
     struct replay_entry *entry;
     for (uint32_t at = 0, i = 0; (entry = replay_entries_next(&from->entries, &at)) != NULL; i++)
         restore_entry(session, entry, i < in_flight);
