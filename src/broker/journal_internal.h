@@ -187,7 +187,6 @@ struct journal_replay {
     struct journal_redo *redo_last;
     uint64_t next_message; /* above the largest id / 64 */
     uint64_t largest_number;
-    uint64_t unknown; /* entries of messages that are not there */
     struct mail mail;
 };
 

@@ -1,8 +1,9 @@
 /* Reading the journal: from records to what waits in each session.
  *
- * Records are taken in their order, with no look ahead: messages by id, sessions by number. Where a record tells of
- * something that is not there, the batch that would have brought it had been refused by a full disk, and its publisher
- * was not acknowledged: the record means nothing, but is counted. A record that cannot be read is an error.
+ * Records are taken in their order, with no look ahead: messages by id, sessions by number. A record may tell of something
+ * that is not there, and then means nothing: the batch that would have brought it was refused by a full disk, and its
+ * publisher not acknowledged; or compaction took it away, and a STATE of the session follows, or all of it is done. (That
+ * nothing else is missing is the log's to check.) A record that cannot be read is an error.
  *
  * A message that was published at QoS 2 is remembered with everyone who got it until all reactors that it was handed to
  * have answered. What is left of these at the end was published on some reactors only, and its publisher, who has got no
@@ -209,7 +210,6 @@ static void read_entries(struct journal_replay *replay, struct journal_reader *r
     uint64_t number = 0;
     while (journal_get_entry(reader, &number, message != NULL ? message->qos : 1, &from)) {
         if (message == NULL) {
-            replay->unknown++;
             mem_free(from.ids);
             continue;
         }
@@ -300,8 +300,6 @@ static void read_sent(struct journal_replay *replay, struct journal_reader *read
         entry->packet_id = packet_id;
     else if (id == 0) /* of a feed */
         entries_add(&session->entries, &(struct replay_entry){.packet_id = packet_id, .qos = 2});
-    else
-        replay->unknown++;
 }
 
 static void read_done(struct journal_replay *replay, struct journal_reader *reader)
@@ -375,7 +373,6 @@ static void read_state(struct journal_replay *replay, struct journal_reader *rea
     while (journal_get_entry(reader, &id, JOURNAL_STATE_QOS, &from)) {
         struct message *message = from.released ? NULL : find_message(replay, from.key);
         if (!session->in_state || (message == NULL && !from.released)) {
-            replay->unknown++;
             mem_free(from.ids);
             continue;
         }

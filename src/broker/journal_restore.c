@@ -74,9 +74,6 @@ void journal_replay_keep(struct journal_replay *replay, bool (*known)(uint64_t n
     journal->live_bytes = live_bytes(replay);
     if (dropped > 0)
         LOG_INFO("messages of sessions that have ended dropped", LOG_UINT("messages", dropped));
-    if (replay->unknown > 0)
-        LOG_WARNING("messages that were never acknowledged, for the disk was full, are not there",
-                    LOG_UINT("deliveries", replay->unknown));
 }
 
 /* ---- On the shards --------------------------------------------------------------------------------------- */

@@ -236,12 +236,6 @@ static void test_one_old_message_does_not_keep_what_came_behind_it(void **state)
     site_end(&site);
 }
 
-static void shrink_limits(struct shard *shard, void *arg)
-{
-    (void)arg;
-    shard->journal->journal->live_bytes = 0;
-}
-
 static void test_a_large_journal_is_compacted_by_itself(void **state)
 {
     (void)state;
@@ -253,7 +247,6 @@ static void test_a_large_journal_is_compacted_by_itself(void **state)
     struct error err;
     assert_true(broker_reload(site.broker, settings, &err));
     make_away(&site, "away", "a", 1);
-    on_shard(&site, 0, shrink_limits, NULL);
     static char payload[1 << 19];
     memset(payload, 'x', sizeof(payload) - 1);
     CLIENT_CONNECT(&publisher, &site, false, .id = "publisher");
