@@ -285,8 +285,7 @@ static uint16_t get_packet_id(struct journal_reader *reader)
     return packet_id;
 }
 
-static void read_sent(struct journal_replay *replay, struct journal_reader *reader,
-                      struct replay_session *session)
+static void read_sent(struct journal_reader *reader, struct replay_session *session)
 {
     uint64_t id = journal_get_number(reader);
     uint16_t packet_id = get_packet_id(reader);
@@ -316,8 +315,8 @@ static void read_done(struct journal_replay *replay, struct journal_reader *read
 }
 
 /* RELEASED, FINISHED, RECEIVED, COMPLETED: one packet identifier of one session. */
-static void read_exchange(struct journal_replay *replay, struct journal_reader *reader,
-                          enum journal_kind kind, struct replay_session *session)
+static void read_exchange(struct journal_reader *reader, enum journal_kind kind,
+                          struct replay_session *session)
 {
     uint16_t packet_id = get_packet_id(reader);
     if (reader->bad)
@@ -336,7 +335,6 @@ static void read_exchange(struct journal_replay *replay, struct journal_reader *
     case JOURNAL_COMPLETED: packet_id_set_remove(&session->received, packet_id); break;
     default: assert(false);
     }
-    (void)replay;
 }
 
 static void state_begin(struct replay_session *session, struct journal_reader *reader)
@@ -413,11 +411,11 @@ bool journal_replay_record(struct journal_replay *replay, struct str record, str
     else {
         struct replay_session *session = session_of(replay, journal_get_number(&reader));
         if (kind == JOURNAL_SENT)
-            read_sent(replay, &reader, session);
+            read_sent(&reader, session);
         else if (kind == JOURNAL_STATE)
             read_state(replay, &reader, session);
         else
-            read_exchange(replay, &reader, (enum journal_kind)kind, session);
+            read_exchange(&reader, (enum journal_kind)kind, session);
     }
     if (reader.bad || !journal_reader_ends(&reader))
         return bad_record(err, "its content is not what its kind says");
