@@ -8,8 +8,8 @@ usage() {
 usage: scripts/setup.sh [run|test|lint|fuzz|bench] [--list]
 
   run     what building and running the broker needs (default)
-  test    run, and what the tests need
-  lint    run and test, clang-format and clang-tidy
+  test    run, and what the tests need, clang-format among it
+  lint    run and test, and clang-tidy
   fuzz    run, and clang with libFuzzer and cmocka
   bench   run, and the brokers that bench/peers.sh compares with
   --list  prints the packages instead of installing them
@@ -22,14 +22,14 @@ END
 run_packages=(
     cmake ninja-build gcc libc6-dev pkg-config
     libssl-dev libwslay-dev libsqlite3-dev libyaml-dev libargon2-dev libjansson-dev
-    libcurl4-openssl-dev libjemalloc-dev libzstd-dev
+    libcurl4-openssl-dev libjemalloc-dev libmicrohttpd-dev libzstd-dev
 )
 fuzz_packages=(clang libclang-rt-14-dev libcmocka-dev)
 test_packages=(
-    "${fuzz_packages[@]}" ca-certificates openssl procps curl util-linux
+    "${fuzz_packages[@]}" clang-format ca-certificates openssl procps curl util-linux
     mosquitto mosquitto-clients paho.mqtt.c-examples
 )
-lint_packages=(clang-format clang-tidy)
+lint_packages=(clang-tidy)
 bench_packages=(mosquitto nats-server jq procps)
 
 # Node.js may come from elsewhere than from Debian.

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Runs every test: unit and end-to-end tests with AddressSanitizer and UBSan, then with ThreadSanitizer; the fuzzers'
-# corpus; and it builds with both compilers.
+# corpus; and it builds with both compilers. The layout is checked as well (what clang-tidy finds is `make lint`'s).
 #
 # Each step has a time limit and a log in build/test/; a step that fails does not keep the others from running. The last
 # line counts the tests of all runners: cmocka's of the unit tests, node's of the end-to-end tests, one for each fuzz
-# target; a step that breaks otherwise (a build, a time limit, a crash) counts as one that failed.
+# target, one for the layout; a step that breaks otherwise (a build, a time limit, a crash) counts as one that failed.
 #
 # example: scripts/test.sh            everything
 #          scripts/test.sh asan e2e   only these steps, with what they need
@@ -129,6 +129,14 @@ without_randomization() {
     fi
 }
 
+step_layout() {
+    if attempt layout 120 scripts/lint.sh --layout; then
+        passed=$((passed + 1))
+    else
+        fail layout
+    fi
+}
+
 step_asan() {
     build asan-build 900 asan && unit asan-unit 600 asan
 }
@@ -165,11 +173,11 @@ step_release() {
 
 steps=("$@")
 if [ ${#steps[@]} -eq 0 ]; then
-    steps=(asan e2e tsan clang release)
+    steps=(layout asan e2e tsan clang release)
 fi
 for step in "${steps[@]}"; do
     if ! declare -F "step_$step" >/dev/null; then
-        echo "usage: scripts/test.sh [asan|e2e|tsan|clang|release]…" >&2
+        echo "usage: scripts/test.sh [layout|asan|e2e|tsan|clang|release]…" >&2
         exit 2
     fi
 done

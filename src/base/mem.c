@@ -70,6 +70,11 @@ char *mem_strdup(const char *text)
     return mem_dup(text, strlen(text) + 1);
 }
 
+char *mem_strdup_or_null(const char *text)
+{
+    return text != NULL ? mem_strdup(text) : NULL;
+}
+
 void *mem_dup(const void *data, size_t bytes)
 {
     void *copy = mem_alloc(bytes);

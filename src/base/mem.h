@@ -14,6 +14,7 @@ void *mem_realloc(void *block, size_t bytes);     /* takes block, returns owned 
 void *mem_try_alloc(size_t bytes);                /* returns owned, or NULL */
 void *mem_try_realloc(void *block, size_t bytes); /* NULL on failure: block is still the caller's */
 char *mem_strdup(const char *text);               /* returns owned */
+char *mem_strdup_or_null(const char *text);       /* returns owned; NULL for NULL */
 void *mem_dup(const void *data, size_t bytes);    /* returns owned */
 void mem_free(void *block);                       /* takes; NULL is fine */
 

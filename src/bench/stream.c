@@ -102,12 +102,16 @@ bool stream_connected(int fd, const struct stream_address *address, struct error
 int stream_listen(const struct stream_address *address, uint16_t *port, struct error *err)
 {
     int on = 1;
-    struct sockaddr_storage bound;
+    union {
+        struct sockaddr_storage storage;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } bound = {0};
     socklen_t len = sizeof bound;
     int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
         bind(fd, (const struct sockaddr *)&address->storage, address->len) != 0 ||
-        listen(fd, LISTEN_BACKLOG) != 0 || getsockname(fd, (struct sockaddr *)&bound, &len) != 0) {
+        listen(fd, LISTEN_BACKLOG) != 0 || getsockname(fd, (struct sockaddr *)&bound.storage, &len) != 0) {
         int failed = errno;
         error_errno(err, failed, "cannot listen on %s", address->text);
         if (failed == EADDRINUSE)
@@ -116,10 +120,7 @@ int stream_listen(const struct stream_address *address, uint16_t *port, struct e
             close(fd);
         return -1;
     }
-    if (bound.ss_family == AF_INET6)
-        *port = ntohs(((struct sockaddr_in6 *)(void *)&bound)->sin6_port);
-    else
-        *port = ntohs(((struct sockaddr_in *)(void *)&bound)->sin_port);
+    *port = ntohs(bound.storage.ss_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
     return fd;
 }
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/authenticate.h"
+#include "broker/origin.h"
 #include "broker/shard.h"
 #include "broker/watcher.h"
 
@@ -42,7 +43,7 @@ static bool load_retained(struct str topic, struct str value, int64_t expires_ms
         LOG_ERROR("retained message not readable", LOG_ERROR_OF(&err));
         return true;
     }
-    retained_set(loading->broker->retained, topic, message, 0, NULL, NULL, NULL);
+    retained_set(loading->broker->retained, topic, message, NULL, NULL, NULL, NULL);
     message_unref(message);
     return true;
 }
@@ -196,6 +197,17 @@ static unsigned reactors_wanted(unsigned asked)
     return count < REACTORS_MAX ? count : REACTORS_MAX;
 }
 
+static void make_keys(struct broker *broker, const struct secret_key *secret)
+{
+    struct secret_key random;
+    if (secret == NULL) {
+        random_bytes(random.bytes, sizeof(random.bytes));
+        secret = &random;
+    }
+    secret_key_derive(secret, "varve scram salts", broker->scram_fake_key, sizeof(broker->scram_fake_key));
+    mem_wipe(&random, sizeof(random));
+}
+
 struct broker *broker_start(const struct broker_options *options, struct error *err)
 {
     struct broker *broker = mem_zalloc(sizeof(*broker));
@@ -203,12 +215,14 @@ struct broker *broker_start(const struct broker_options *options, struct error *
     broker->feeds = options->feeds;
     broker->settings = options->settings;
     broker->started_ms = clock_mono_ms();
+    make_keys(broker, options->secret);
     broker->shard_count = reactors_wanted(options->reactors);
     pthread_mutex_init(&broker->handoff_lock, NULL);
     pthread_mutex_init(&broker->start_lock, NULL);
     pthread_cond_init(&broker->start_done, NULL);
     broker->router = router_new(broker->shard_count, options->settings->share_strategy);
     broker->retained = retained_new();
+    broker->search = repairs_search_new(broker);
     broker->shards = mem_zalloc(broker->shard_count * sizeof(*broker->shards));
     for (unsigned i = 0; i < broker->shard_count; i++)
         shard_init(&broker->shards[i], broker, i);
@@ -241,6 +255,12 @@ bool broker_has_authentication(struct broker *broker)
     return has;
 }
 
+/* A PROXY header is the word of a proxy that forwards for others: they are as far away as it lets them be. */
+bool broker_listener_is_local(const struct broker_listener_options *options)
+{
+    return listener_bind_is_loopback(options->net.bind) && !options->net.proxy_protocol;
+}
+
 /* Whether every client of the listener has to prove who it is, or the operator has said that none has to. */
 static bool may_listen(struct broker *broker, const struct listener_state *state,
                        const struct broker_listener_options *options)
@@ -249,7 +269,7 @@ static bool may_listen(struct broker *broker, const struct listener_state *state
     if (anonymous == LISTENER_ANONYMOUS_AS_BROKER)
         anonymous = broker->settings->auth.allow_anonymous;
     bool certificate = options->net.tls != NULL && options->net.tls->require_client_cert;
-    return state->loopback || anonymous >= 0 || certificate || broker_has_authentication(broker);
+    return state->local || anonymous >= 0 || certificate || broker_has_authentication(broker);
 }
 
 static void set_client_limits(struct listener_state *state, const struct broker_listener_options *options)
@@ -265,6 +285,22 @@ void broker_set_listener_limits(struct listener *listener, const struct broker_l
     set_client_limits(listener_user(listener), options);
 }
 
+static void listener_state_free(struct listener_state *state)
+{
+    for (size_t i = 0; i < state->allowed_origin_count; i++)
+        mem_free(state->allowed_origins[i]);
+    mem_free(state->allowed_origins);
+    mem_free(state);
+}
+
+static void copy_origins(struct listener_state *state, const struct broker_listener_options *options)
+{
+    state->allowed_origins = mem_zalloc((options->allowed_origin_count + 1) * sizeof(char *));
+    for (size_t i = 0; i < options->allowed_origin_count; i++)
+        state->allowed_origins[i] = mem_strdup(options->allowed_origins[i]);
+    state->allowed_origin_count = options->allowed_origin_count;
+}
+
 struct listener *broker_listen(struct broker *broker, const struct broker_listener_options *options,
                                struct error *err)
 {
@@ -273,21 +309,24 @@ struct listener *broker_listen(struct broker *broker, const struct broker_listen
     state->broker = broker;
     state->allow_anonymous = options->allow_anonymous;
     set_client_limits(state, options);
-    state->loopback = listener_bind_is_loopback(options->net.bind);
+    copy_origins(state, options);
+    state->local = broker_listener_is_local(options);
     if (!may_listen(broker, state, options)) {
-        error_set(err, ERR_DENIED,
-                  "listener %s: %s is reachable from outside, and no client would have to log in",
-                  options->net.name, options->net.bind);
+        error_set(err, ERR_DENIED, "listener %s: %s %s, and no client would have to log in",
+                  options->net.name, options->net.bind,
+                  options->net.proxy_protocol ? "takes clients that a proxy forwards"
+                                              : "is reachable from outside");
         error_hint(err, "create a user (varve user create NAME), or set allow_anonymous: true");
-        mem_free(state);
+        listener_state_free(state);
         return NULL;
     }
     net.channel_bytes = sizeof(struct connection);
     net.ops = &connection_ops;
     net.user = state;
+    net.may_upgrade = origin_may_upgrade;
     state->listener = listener_open(broker->reactors, &net, err);
     if (state->listener == NULL) {
-        mem_free(state);
+        listener_state_free(state);
         return NULL;
     }
     broker->listeners =
@@ -345,19 +384,22 @@ void broker_free(struct broker *broker)
     catalog_flush(broker->catalog);
     for (size_t i = 0; i < broker->listener_count; i++) {
         listener_free(broker->listeners[i]->listener);
-        mem_free(broker->listeners[i]);
+        listener_state_free(broker->listeners[i]);
     }
     if (broker->reactors != NULL)
         reactor_group_free(broker->reactors);
     watcher_free(broker->watcher);
+    repairs_search_free(broker->search);
     handoff_free_all(broker);
     retained_free(broker->retained);
     router_free(broker->router);
     for (unsigned i = 0; i < broker->shard_count; i++) { /* of shards that have never started */
         settings_unref(broker->shards[i].settings);
         access_unref(broker->shards[i].access);
+        repairs_free(&broker->shards[i].repairs);
     }
     settings_unref(broker->settings);
+    mem_wipe(broker->scram_fake_key, sizeof(broker->scram_fake_key));
     mem_free(broker->listeners);
     mem_free(broker->stop_mails);
     journal_replay_free(broker->replay);

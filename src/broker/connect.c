@@ -151,6 +151,7 @@ static size_t place(struct connection *connection, const struct mqtt_frame *fram
     uint8_t reason = mqtt_decode_connect(frame, &connect);
     assert(reason == MQTT_SUCCESS);
     (void)reason;
+    assert(connection->extras != NULL && connection->extras->setup != NULL);
     if (connection->extras->setup->assigned_client_id != NULL)
         connect.client_id = str_of(connection->extras->setup->assigned_client_id);
     uint64_t hash = client_hash(connect.client_id);

@@ -214,6 +214,30 @@ static bool inflight_room(const struct session *session)
     return session->inflight.count == 0 || most == 0 || session->inflight.bytes < most;
 }
 
+/* Bytes that wait for all clients; what other shards have of it is as of this millisecond's first question. */
+static uint64_t total_queued(struct shard *shard)
+{
+    int64_t now_ms = reactor_now_ms(shard->reactor);
+    if (now_ms != shard->others_at_ms) {
+        shard->others_at_ms = now_ms;
+        shard->others_queued_bytes = 0;
+        for (unsigned i = 0; i < shard->broker->shard_count; i++) {
+            const struct shard *other = &shard->broker->shards[i];
+            if (other != shard)
+                shard->others_queued_bytes +=
+                    atomic_load_explicit(&other->counters.queued_bytes, memory_order_relaxed);
+        }
+    }
+    return shard->others_queued_bytes +
+           atomic_load_explicit(&shard->counters.queued_bytes, memory_order_relaxed);
+}
+
+static bool total_is_full(struct shard *shard, uint64_t more_bytes)
+{
+    uint64_t most = shard->settings->sessions.max_total_queued_bytes;
+    return most > 0 && total_queued(shard) + more_bytes > most;
+}
+
 /* MQTT 5, 4.9: the window counts what was sent on this connection and is not acknowledged. */
 static bool window_open(const struct session *session)
 {
@@ -248,6 +272,8 @@ static void log_full(struct session *session, const char *what)
     if (session->warned)
         return;
     session->warned = true;
+    if (!shard_may_log(session->shard, LOG_LEVEL_WARNING))
+        return;
     LOG_WARNING("session queue full", LOG_STR("client_id", session_client_id(session)),
                 LOG_TEXT("policy", what), LOG_UINT("messages", session->queue.count),
                 LOG_UINT("bytes", session->queue.bytes));
@@ -274,10 +300,14 @@ static void drop_oldest(struct shard *shard, struct session *session)
 static bool make_room(struct shard *shard, struct session *session, uint64_t more_bytes)
 {
     const struct session_settings *limits = &shard->settings->sessions;
-    while (queue_is_full(session, limits, more_bytes)) {
+    while (queue_is_full(session, limits, more_bytes) || total_is_full(shard, more_bytes)) {
         switch (limits->when_full) {
         case QUEUE_DROP_OLDEST:
             log_full(session, "drop_oldest");
+            /* Where others hold it all, giving up what waits here makes no room. */
+            if (session->queue.count == 0 || (session->queue.bytes < more_bytes &&
+                                              total_is_full(shard, more_bytes - session->queue.bytes)))
+                return false;
             drop_oldest(shard, session);
             break;
         case QUEUE_DROP_NEW: log_full(session, "drop_new"); return false;
@@ -325,13 +355,15 @@ void session_deliver(struct subscriber *subscriber, const struct route_target *t
         return; /* [MQTT-3.8.3-3] */
     if (publication->redo != NULL && journal_redo_has(publication->redo, subscriber->number))
         return;
+    struct shard *shard = session->shard;
     struct connection *connection = session->connection;
     uint8_t qos = target->qos < publication->qos ? target->qos : publication->qos;
     bool retain = target->retain_as_published && publication->retain; /* [MQTT-3.3.1-12, 3.3.1-13] */
     bool by_journal = goes_by_journal(session, qos);
     bool now = connection != NULL && session_queue_empty(&session->queue) &&
-               may_go_next(session, qos, by_journal) && channel_ready(&connection->channel);
-    struct shard *shard = session->shard;
+               may_go_next(session, qos, by_journal) &&
+               (qos == 0 || session->inflight.count == 0 || !total_is_full(shard, 0)) &&
+               channel_ready(&connection->channel);
     if (!now) {
         enqueue(shard, session, publication, qos, retain, target);
         return;

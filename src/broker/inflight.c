@@ -88,8 +88,11 @@ static struct inflight_entry *add(struct inflight *inflight, const struct outgoi
         .journaled = outgoing->journaled,
     };
     link_newest(inflight, entry);
-    if (outgoing->message != NULL)
-        inflight->bytes += outgoing_bytes(outgoing->message, outgoing->ids);
+    if (outgoing->message != NULL) {
+        uint64_t bytes = outgoing_bytes(outgoing->message, outgoing->ids);
+        inflight->bytes += bytes;
+        total_add(inflight->total, bytes);
+    }
     inflight->count++;
     return entry;
 }
@@ -149,7 +152,9 @@ struct inflight_entry *inflight_find(struct inflight *inflight, uint16_t packet_
 void inflight_release_message(struct inflight *inflight, struct inflight_entry *entry)
 {
     if (entry->message != NULL) {
-        inflight->bytes -= outgoing_bytes(entry->message, entry->ids);
+        uint64_t bytes = outgoing_bytes(entry->message, entry->ids);
+        inflight->bytes -= bytes;
+        total_add(inflight->total, -bytes);
         message_unref(entry->message);
     }
     mem_free(entry->ids);

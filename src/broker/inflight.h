@@ -38,14 +38,15 @@ struct inflight {
     struct inflight_entry *ring;
     uint32_t mask;
     uint32_t count;
-    uint32_t sent;    /* of them, on the present connection: what a receive maximum counts */
-    uint32_t unsent;  /* the others: to be sent, again or for the first time */
-    uint32_t fresh;   /* of these, those for the first time */
-    uint64_t bytes;   /* outgoing_bytes() of those that hold their message */
-    uint16_t next_id; /* the next identifier to try; starts at 1, lives as long as the session */
-    uint16_t oldest;  /* identifier of the first entry; 0: there is none */
-    uint16_t newest;  /* of the last one */
-    uint16_t resend;  /* of the first one that may be unsent */
+    uint32_t sent;           /* of them, on the present connection: what a receive maximum counts */
+    uint32_t unsent;         /* the others: to be sent, again or for the first time */
+    uint32_t fresh;          /* of these, those for the first time */
+    uint64_t bytes;          /* outgoing_bytes() of those that hold their message */
+    _Atomic uint64_t *total; /* likewise, of this thread: see session_queue.h; NULL: none */
+    uint16_t next_id;        /* the next identifier to try; starts at 1, lives as long as the session */
+    uint16_t oldest;         /* identifier of the first entry; 0: there is none */
+    uint16_t newest;         /* of the last one */
+    uint16_t resend;         /* of the first one that may be unsent */
 };
 
 /* Gives the message an identifier and takes what `outgoing` holds. Never 0. The caller keeps count < 65,535. */

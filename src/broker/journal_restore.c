@@ -129,8 +129,13 @@ static void restore_entry(struct session *session, struct replay_entry *entry, b
     bool released = entry->message == NULL;
     entry->message = NULL;
     entry->ids = NULL;
-    if (in_flight && session->inflight.count < UINT16_MAX &&
-        inflight_restore(&session->inflight, &outgoing, entry->packet_id, released))
+    in_flight = in_flight && session->inflight.count < UINT16_MAX;
+    if (in_flight && outgoing.journaled && outgoing.qos == 2 && entry->packet_id == 0) {
+        /* It is given its identifier here, so it goes out as any other that is. */
+        journal_sent(session, inflight_add_waiting(&session->inflight, &outgoing), false);
+        return;
+    }
+    if (in_flight && inflight_restore(&session->inflight, &outgoing, entry->packet_id, released))
         return;
     if (!released)
         session_restore_queued(session, &outgoing);

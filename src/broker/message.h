@@ -69,6 +69,7 @@ struct publication {
     struct ack_ticket *ticket; /* the acknowledgement that waits, if any: publication_hold() */
     struct shard *shard;       /* where it is; set by who publishes or delivers it */
     struct session *publisher; /* NULL: no client, or one on another reactor */
+    const char *will_username; /* of a will; the publisher's connection has gone */
     bool acknowledged;         /* its publisher gets an acknowledgement, which may be held */
     bool charged;              /* publication_charge() */
     /* For the journal. */

@@ -180,11 +180,15 @@ uint8_t publish_retained(struct shard *shard, struct publication *publication)
         .ticket = publication->ticket,
         .remove = remove,
     };
+    const struct retained_limits limits = {
+        .messages = settings->retained_max_messages,
+        .bytes = settings->retained_max_bytes,
+    };
     struct error err;
-    if (retained_set(shard->broker->retained, publication->topic, remove ? NULL : change.message,
-                     settings->retained_max_messages, persist_change, &change, &err))
+    if (retained_set(shard->broker->retained, publication->topic, remove ? NULL : change.message, &limits,
+                     persist_change, &change, &err))
         return MQTT_SUCCESS;
-    if (log_quota_take(&shard->log_quota, reactor_now_ms(shard->reactor)))
+    if (shard_may_log(shard, LOG_LEVEL_WARNING))
         LOG_WARNING("retained message refused", LOG_STR("topic", publication->topic), LOG_ERROR_OF(&err));
     return MQTT_QUOTA_EXCEEDED;
 }
@@ -268,34 +272,63 @@ static bool may_publish(struct connection *connection, const struct route *route
     return true;
 }
 
-/* The first one may still be on its way to the disk. */
-static void acknowledge_again(struct connection *connection, const struct mqtt_publish *in)
+/* What the store has of the topic goes to the disk once more. */
+static void persist_as_it_is(struct message *message, void *arg)
+{
+    struct retained_change *change = arg;
+    struct error err; /* fails the ticket */
+    persist_retained(change->shard, message != NULL ? message : change->message, message == NULL,
+                     change->ticket, &err);
+}
+
+/* The first one may be on its way to the disk, or have failed there without anybody having been told: before MQTT 5
+ * there is no way to say so, and then or with a lost connection the client sends it again. So PUBREC waits until the disk
+ * has what the store has: this message, or what another client has put in its place since. */
+static void acknowledge_again(struct connection *connection, const struct mqtt_publish *in,
+                              struct publication *publication)
 {
     struct shard *shard = shard_of_channel(&connection->channel);
+    /* The broker's own topics are not on the disk. */
+    if (receipt_resume(connection, in->packet_id))
+        return;
     bool durable = session_is_durable(connection->session);
-    if (!in->retain && !durable) {
+    bool retained = in->retain && connection_may_publish(connection, in->topic);
+    if (!retained && !durable) {
         acknowledge(connection, in, MQTT_SUCCESS, NULL);
         return;
     }
     struct ack_ticket *ticket = ticket_new(shard);
-    held_append(connection, MQTT_PUBREC, in->packet_id, MQTT_SUCCESS, ticket);
-    if (in->retain)
-        persist_barrier(shard, ticket);
+    struct held *held = held_append(connection, MQTT_PUBREC, in->packet_id, MQTT_SUCCESS, ticket);
+    held->keeps_id = connection->version != MQTT_5;
+    if (retained) {
+        publication->topic = in->topic;
+        publication->payload = in->payload;
+        struct retained_change change = {
+            .shard = shard,
+            .message = publication_message(publication),
+            .ticket = ticket,
+        };
+        retained_look(shard->broker->retained, in->topic, persist_as_it_is, &change);
+        publication_end(publication);
+    }
     if (durable) { /* the others have it from this shard, and so do what it asks them behind that */
         ticket_hold(ticket);
         journal_barrier(shard, ticket);
         handoff_barrier(shard, ticket);
     }
     ticket_done(ticket, MQTT_SUCCESS);
+    if (disk_congested(shard))
+        handoff_stall(shard, connection);
 }
 
 /* False if the packet is at its end: a repetition, or one too many. */
-static bool take_packet_id(struct connection *connection, const struct mqtt_publish *in)
+static bool take_packet_id(struct connection *connection, const struct mqtt_publish *in,
+                           struct publication *publication)
 {
     struct session *session = connection->session;
     bool repeated = in->qos == 2 && packet_id_set_has(&session->received, in->packet_id);
     if (repeated) {
-        acknowledge_again(connection, in); /* [MQTT-4.3.3-10]: nothing is delivered again */
+        acknowledge_again(connection, in, publication); /* [MQTT-4.3.3-10]: nothing is delivered again */
         return false;
     }
     uint32_t held = connection->extras != NULL ? connection->extras->held_ends : 0;
@@ -325,7 +358,10 @@ static void accept_publish(struct connection *connection, struct shard *shard, c
         if (in->qos == 0 || connection->version != MQTT_5)
             reason = MQTT_SUCCESS; /* who cannot be refused is not: all but the store gets the message */
     }
-    if (reason == MQTT_SUCCESS) {
+    /* Not acknowledged, so the client sends it again: then it reaches everybody. */
+    bool unstored = publication->ticket != NULL &&
+                    atomic_load_explicit(&publication->ticket->reason, memory_order_relaxed) >= 0x80;
+    if (reason == MQTT_SUCCESS && !unstored) {
         if (in->qos == 2) {
             packet_id_set_add(&connection->session->received, in->packet_id);
             if (session_is_durable(connection->session))
@@ -335,8 +371,10 @@ static void accept_publish(struct connection *connection, struct shard *shard, c
             reason = MQTT_NO_MATCHING_SUBSCRIBERS;
     }
     if (publication->ticket != NULL) {
-        held_append(connection, in->qos == 1 ? MQTT_PUBACK : MQTT_PUBREC, in->packet_id, reason,
-                    publication->ticket);
+        struct held *held = held_append(connection, in->qos == 1 ? MQTT_PUBACK : MQTT_PUBREC, in->packet_id,
+                                        reason, publication->ticket);
+        held->keeps_id = (in->retain || publication->received_id != 0) &&
+                         connection->version != MQTT_5; /* acknowledge_again() */
         ticket_done(publication->ticket, MQTT_SUCCESS);
     } else {
         acknowledge(connection, in, reason, NULL);
@@ -361,7 +399,7 @@ void handle_publish(struct connection *connection, const struct mqtt_frame *fram
     COUNT(shard, messages_received, 1);
     if (connection->extras != NULL && connection->extras->rate != NULL)
         rate_limit_take(connection, 1, frame->total_len);
-    if (in.qos > 0 && !take_packet_id(connection, &in))
+    if (in.qos > 0 && !take_packet_id(connection, &in, &publication))
         return;
     const struct route *route = shard_route(shard, in.topic, shard->settings->mqtt.max_topic_levels);
     if (route == NULL) {

@@ -292,6 +292,12 @@ struct route *route_resolve(struct router *router, unsigned reactor, struct str 
     fill_groups(route, &scratch->matches);
     /* Relaxed: they do not change while the lock is held. */
     route->wildcard_version = atomic_load_explicit(&router->wildcard_version, memory_order_relaxed);
+    route->prefix_version = 0;
+    for (unsigned i = 0; i < PREFIX_LEVELS; i++) {
+        size_t slot = prefix_slot(topic, i + 1);
+        route->prefix_slots[i] = (uint16_t)slot;
+        route->prefix_version += atomic_load_explicit(&router->prefix_versions[slot], memory_order_relaxed);
+    }
     route->exact_version =
         atomic_load_explicit(&router->exact_versions[exact_version_slot(hash)], memory_order_relaxed);
     router_read_unlock(router, reactor);

@@ -6,8 +6,9 @@
  * given back at once. (Decision 0002 tells why this and not RCU.)
  *
  * On the hot path there is no lock: each reactor keeps a cache of routes by topic. An entry is valid while the
- * router's versions that it was made under stand: one version for all wildcard filters, and one of 4,096 for exact
- * filters, by hash of the topic, so that a device that subscribes its own topic spoils only its own route. */
+ * router's versions that it was made under stand: one of 4,096 for exact filters, by hash of the topic; one of 4,096 for
+ * filters whose first level, or first two levels, have no wildcard, by hash of these levels; and one for all others. So
+ * a device that subscribes its own topics (dev/7/cmd, dev/7/+/set) spoils only its own routes. */
 #ifndef BROKER_ROUTER_H
 #define BROKER_ROUTER_H
 
@@ -45,6 +46,9 @@ bool router_subscribe(struct router *router, struct subscriber *subscriber, cons
 bool router_unsubscribe(struct router *router, struct subscriber *subscriber,
                         const struct topic_filter *filter);
 void router_unsubscribe_all(struct router *router, struct subscriber *subscriber);
+/* The options of the subscriber's subscription to the filter. False if there is none. Thread: as router_subscribe(). */
+bool router_subscription_get(const struct router *router, const struct subscriber *subscriber,
+                             const struct topic_filter *filter, struct subscribe_options *options);
 
 /* The subscriber's subscriptions in the order of their making. `filter` has the `$share/…/` in front again.
  * False from each stops. Thread: the subscriber's reactor. */
@@ -60,6 +64,14 @@ struct router_counts {
     uint64_t memory_bytes; /* of the router's own structures, about */
 };
 void router_counts(const struct router *router, struct router_counts *out); /* thread: any */
+
+/* The filters, each once and without $share, in parts: `part` from 0 to ROUTER_PARTS - 1. Called under the lock of `reactor`: take
+ * a copy and return. */
+#define ROUTER_PARTS 513
+void router_part_each(struct router *router, unsigned reactor, unsigned part,
+                      void (*each)(struct str filter, void *arg), void *arg);
+/* Whether anybody subscribes exactly this filter. Thread: any. */
+bool router_has_filter(struct router *router, const struct topic_filter *filter);
 
 /* ---- Routes ---------------------------------------------------------------------------------------------- */
 
@@ -77,6 +89,8 @@ struct route {
     /* The rest is the cache's. */
     uint32_t wildcard_version;
     uint32_t exact_version;
+    uint32_t prefix_version; /* the sum of two */
+    uint16_t prefix_slots[2];
     uint64_t used;     /* clock for eviction */
     uint64_t user;     /* for the cache's user: zero when the route is made */
     uint64_t durables; /* targets that are durable sessions */

@@ -23,6 +23,8 @@
 
 #define ROUTER_REACTORS_MAX 64
 #define EXACT_VERSIONS      4096 /* a power of two */
+#define PREFIX_VERSIONS     4096 /* likewise, and a slot fits into 16 bits */
+#define PREFIX_LEVELS       2    /* a topic is asked for as many versions: see route.prefix_slots */
 #define SHARDS              256  /* one for each value of a hash's highest byte */
 
 /* ---- Subscriptions and filters --------------------------------------------------------------------------- */
@@ -127,7 +129,8 @@ struct router {
 
     /* Added to under all locks, after the change, with release; a cache reads them without a lock, with acquire.
      * They wrap: a route would have to sleep through exactly 2^32 changes to be taken for current. */
-    _Atomic uint32_t wildcard_version;
+    _Atomic uint32_t wildcard_version;                 /* of filters that begin with a wildcard */
+    _Atomic uint32_t prefix_versions[PREFIX_VERSIONS]; /* of the other wildcard filters: prefix_slot() */
     _Atomic uint32_t exact_versions[EXACT_VERSIONS];
 
     char pad[64]; /* what follows changes more often than what every publish reads above */
@@ -157,6 +160,22 @@ static inline uint64_t pointer_hash(const void *pointer)
 static inline size_t exact_version_slot(uint64_t topic_hash)
 {
     return (size_t)topic_hash & (EXACT_VERSIONS - 1);
+}
+
+/* The first levels of a filter or topic; the whole if it has no more. */
+static inline struct str first_levels(struct str text, unsigned levels)
+{
+    size_t len = 0;
+    while (len < text.len && (text.data[len] != '/' || --levels != 0))
+        len++;
+    return str_make(text.data, len);
+}
+
+/* A filter with so many levels, or more, in front of its first wildcard concerns only topics that begin with them. */
+static inline size_t prefix_slot(struct str text, unsigned levels)
+{
+    struct str prefix = first_levels(text, levels);
+    return (size_t)hash_bytes(prefix.data, prefix.len) & (PREFIX_VERSIONS - 1);
 }
 
 /* ---- router_entry.c: who subscribes one filter ------------------------------------------------------------ */

@@ -11,6 +11,7 @@ struct outgoing {
     uint32_t *ids;           /* subscription identifiers, the first entry is their count; owned; NULL: none */
     uint8_t qos;
     bool retain;
+    bool stored;    /* the message is the retained store's: queueing it takes no memory worth a total */
     bool journaled; /* the journal knows that the session has it */
 };
 
@@ -29,7 +30,17 @@ struct session_queue {
     uint32_t head;
     uint32_t count;
     uint64_t bytes; /* outgoing_bytes() of all */
+    _Atomic uint64_t
+        *total; /* likewise, of all queues of this thread, without what is `stored`; NULL: none */
 };
+
+/* A total has one writer. */
+static inline void total_add(_Atomic uint64_t *total, uint64_t bytes)
+{
+    if (total != NULL)
+        atomic_store_explicit(total, atomic_load_explicit(total, memory_order_relaxed) + bytes,
+                              memory_order_relaxed);
+}
 
 static inline bool session_queue_empty(const struct session_queue *queue)
 {

@@ -93,7 +93,7 @@ void session_revoke(struct session *session, const struct client_acl *acl)
     session_subscriptions_each(session, judge, &revocation);
     if (revocation.revoked > 0) {
         struct shard *shard = session->shard;
-        if (log_quota_take(&shard->log_quota, reactor_now_ms(shard->reactor)))
+        if (shard_may_log(shard, LOG_LEVEL_INFO))
             LOG_INFO("subscriptions revoked", LOG_STR("client_id", session_client_id(session)),
                      LOG_UINT("count", revocation.revoked));
         purge_queue(&revocation);

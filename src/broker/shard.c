@@ -4,7 +4,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "broker/access.h"
+#include "broker/login.h"
 #include "broker/watcher.h"
 
 #define ROUTES_MAX      65536
@@ -22,8 +22,10 @@ void shard_init(struct shard *shard, struct broker *broker, unsigned index)
     list_init(&shard->connections);
     list_init(&shard->stalled);
     list_init(&shard->searching);
+    list_init(&shard->receipts);
     shard->search.fire = search_resume;
     random_seed(&shard->random, random_u64());
+    repairs_init(&shard->repairs);
     atomic_init(&shard->handed_bytes, 0);
     atomic_init(&shard->resume_state, RESUME_IDLE);
 }
@@ -40,8 +42,10 @@ static void housekeeping(struct reactor *reactor, struct timer *timer)
     struct shard *shard = reactor_user(reactor);
     int64_t now_ms = reactor_now_ms(reactor);
     timer_set(reactor, timer, now_ms + HOUSEKEEPING_MS);
+    repairs_run(shard, false);
     if (shard->index != 0 || !broker_is_started(shard->broker)) /* other shards may have no reactor yet */
         return;
+    repairs_search_tick(shard->broker->search);
     retained_sweep(shard->broker->retained, reactor_wall_ms(reactor), SWEEP_LIMIT, forget_retained, shard);
     watcher_tick(shard->broker->watcher);
     journal_tick(shard);
@@ -109,7 +113,8 @@ void shard_stop(struct reactor *reactor)
     timer_clear(reactor, &shard->search);
     turn_tasks_run(shard); /* wills of the last connections */
     journal_shard_stop(shard);
-    handoff_flush(shard); /* a reactor that has ended gives them back */
+    handoff_flush(shard);     /* a reactor that has ended gives them back */
+    repairs_run(shard, true); /* once more, since it is the last time */
     session_free_all(shard);
     turn_tasks_run(shard);
     route_cache_free(shard->routes);
@@ -140,7 +145,7 @@ static bool same_rules(const struct shard *shard, const struct settings *setting
 
 void shard_set_access(struct shard *shard, struct settings *settings, struct access *access)
 {
-    /* Every change of a user comes here, too: then no client's rules are made anew. */
+    /* Every change of a user comes here, too: then no other client's rules are made anew. */
     bool changed = !same_rules(shard, settings, access);
     settings_unref(shard->settings);
     access_unref(shard->access);
@@ -154,7 +159,12 @@ void shard_set_access(struct shard *shard, struct settings *settings, struct acc
         struct connection *connection = CONTAINER_OF(it, struct connection, all);
         if (connection->state != CONNECTION_OPEN)
             continue;
-        if (changed) {
+        enum login_change login = login_check(connection, access);
+        if (login == LOGIN_ENDED) {
+            connection_fail(connection, MQTT_NOT_AUTHORIZED, LOGIN_ENDED_TEXT);
+            continue;
+        }
+        if (changed || login == LOGIN_CHANGED) {
             connection_compile_acl(connection);
             session_revoke(connection->session, connection->acl);
         }

@@ -54,17 +54,12 @@ static void tell_shards(struct broker *broker, struct settings *settings, struct
 
 /* ---- Looking --------------------------------------------------------------------------------------------- */
 
-static char *copy_or_null(const char *text)
-{
-    return text != NULL ? mem_strdup(text) : NULL;
-}
-
 /* Fetches the token keys if they are due. True if they are other than before. */
 static bool refresh_jwks(struct watcher *watcher)
 {
     pthread_mutex_lock(&watcher->lock);
-    char *url = copy_or_null(watcher->settings->auth.jwks_url);
-    char *ca = copy_or_null(watcher->settings->auth.jwks_ca_file);
+    char *url = mem_strdup_or_null(watcher->settings->auth.jwks_url);
+    char *ca = mem_strdup_or_null(watcher->settings->auth.jwks_ca_file);
     int64_t refresh_ms = watcher->settings->auth.jwks_refresh_ms;
     pthread_mutex_unlock(&watcher->lock);
     int64_t now_ms = clock_mono_ms();
@@ -108,7 +103,7 @@ static void look(struct worker_job *job)
             access_load(broker->catalog, watcher->settings, buf_str(&watcher->jwks), &err);
         ok = access != NULL;
         if (ok) {
-            watcher->revision = revision;
+            watcher->revision = access->revision;
             tell_shards(broker, watcher->settings, access);
             access_unref(access);
             LOG_INFO("users and rules reloaded", LOG_UINT("revision", revision));
@@ -139,13 +134,12 @@ struct watcher *watcher_new(struct broker *broker, struct settings *settings, st
     pthread_mutex_init(&watcher->lock, NULL);
     watcher->settings = settings_ref(settings);
     refresh_jwks(watcher); /* a failure is logged, and tried again */
-    *first = NULL;
-    if (catalog_revision(broker->catalog, &watcher->revision, err))
-        *first = access_load(broker->catalog, settings, buf_str(&watcher->jwks), err);
+    *first = access_load(broker->catalog, settings, buf_str(&watcher->jwks), err);
     if (*first == NULL) {
         watcher_free(watcher);
         return NULL;
     }
+    watcher->revision = (*first)->revision;
     return watcher;
 }
 

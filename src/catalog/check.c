@@ -71,9 +71,11 @@ static bool check_revision(struct db *db, struct error *err)
 static bool check_names(struct db *db, struct error *err)
 {
     static const char *const names[] = {
-        "SELECT username, '' FROM users", "SELECT topic, '' FROM retained",
-        "SELECT topic, '' FROM rules",    "SELECT client_id, filter FROM subscriptions",
-        "SELECT who, '' FROM bans",       "SELECT client_id, '' FROM sessions",
+        "SELECT username, '' FROM users",    "SELECT topic, '' FROM retained",
+        "SELECT topic, '' FROM rules",       "SELECT client_id, filter FROM subscriptions",
+        "SELECT who, '' FROM bans",          "SELECT client_id, '' FROM sessions",
+        "SELECT name, key FROM api_keys",    "SELECT username, '' FROM dashboard_users",
+        "SELECT name, object FROM stations",
     };
     bool ok = true;
     for (size_t i = 0; i < sizeof names / sizeof names[0] && ok; i++) {

@@ -114,6 +114,27 @@ static bool delete_key(struct db *db, enum db_statement which, const char *sql, 
     return db_run(&query, err);
 }
 
+static bool put_position(struct db *db, const struct catalog_write *write, struct error *err)
+{
+    struct db_query query = db_prepare(db, DB_POSITION_PUT,
+                                       "INSERT INTO positions (station, reader, value) VALUES (?1, ?2, ?3)"
+                                       " ON CONFLICT (station, reader) DO UPDATE SET value = excluded.value",
+                                       "write");
+    db_bind_str(&query, write->key);
+    db_bind_blob(&query, write->filter);
+    db_bind_blob(&query, write->value);
+    return db_run(&query, err);
+}
+
+static bool delete_position(struct db *db, const struct catalog_write *write, struct error *err)
+{
+    struct db_query query = db_prepare(db, DB_POSITION_DELETE,
+                                       "DELETE FROM positions WHERE station = ?1 AND reader = ?2", "write");
+    db_bind_str(&query, write->key);
+    db_bind_blob(&query, write->filter);
+    return db_run(&query, err);
+}
+
 static bool apply(struct db *db, const struct catalog_write *write, struct error *err)
 {
     switch (write->kind) {
@@ -138,6 +159,8 @@ static bool apply(struct db *db, const struct catalog_write *write, struct error
                           write->key, err);
     case CATALOG_SUBSCRIPTION_PUT: return put_subscription(db, write, err);
     case CATALOG_SUBSCRIPTION_DELETE: return delete_subscription(db, write, err);
+    case CATALOG_POSITION_PUT: return put_position(db, write, err);
+    case CATALOG_POSITION_DELETE: return delete_position(db, write, err);
     case CATALOG_BARRIER: return true;
     }
     assert(!"a kind of write that is not in the enumeration");

@@ -140,30 +140,15 @@ static void append_line(struct buf *out, const struct catalog_rule *rule)
     buf_append_byte(out, '\n');
 }
 
-struct listing {
-    bool json;
-    struct buf out;
-    size_t count;
-};
-
 static bool list_one(const struct catalog_rule *rule, void *arg)
 {
-    struct listing *listing = arg;
-    if (listing->json) {
-        buf_append_str(&listing->out, listing->count > 0 ? STR(",\n ") : STR("["));
-        append_json(&listing->out, rule);
-    } else {
-        append_line(&listing->out, rule);
-    }
-    listing->count++;
-    return true;
-}
-
-static int print_listing(struct listing *listing)
-{
+    struct manage_listing *listing = arg;
+    manage_listing_next(listing);
     if (listing->json)
-        buf_append_str(&listing->out, listing->count > 0 ? STR("]\n") : STR("[]\n"));
-    return manage_print(&listing->out) ? EXIT_DONE : EXIT_FAILED;
+        append_json(&listing->out, rule);
+    else
+        append_line(&listing->out, rule);
+    return true;
 }
 
 static int acl_add(const struct acl_command *command, struct catalog *catalog, struct error *err)
@@ -175,7 +160,7 @@ static int acl_add(const struct acl_command *command, struct catalog *catalog, s
     if (!check_rule(command, &position, err))
         return cli_fail("acl", err);
     bool both = command->all || command->publish == command->subscribe;
-    struct listing added = {.json = command->json};
+    struct manage_listing added = {.json = command->json};
     for (size_t i = 0; i < command->topic_count; i++) {
         struct catalog_rule rule = {
             .position = position,
@@ -193,18 +178,18 @@ static int acl_add(const struct acl_command *command, struct catalog *catalog, s
         }
         list_one(&rule, &added);
     }
-    return print_listing(&added);
+    return manage_listing_print(&added) ? EXIT_DONE : EXIT_FAILED;
 }
 
 /* ---- List and delete ------------------------------------------------------------------------------------- */
 
 static int acl_list(const struct acl_command *command, struct catalog *catalog, struct error *err)
 {
-    struct listing listing = {.json = command->json};
+    struct manage_listing listing = {.json = command->json};
     if (!command->json)
         buf_append_str(&listing.out, STR("id    position rule\n"));
     if (catalog_rule_each(catalog, list_one, &listing, err))
-        return print_listing(&listing);
+        return manage_listing_print(&listing) ? EXIT_DONE : EXIT_FAILED;
     buf_free(&listing.out);
     return cli_fail("acl", err);
 }

@@ -81,22 +81,14 @@ static void append_line(struct buf *out, const struct catalog_ban *ban)
     buf_append_byte(out, '\n');
 }
 
-struct listing {
-    bool json;
-    struct buf out;
-    size_t count;
-};
-
 static bool list_one(const struct catalog_ban *ban, void *arg)
 {
-    struct listing *listing = arg;
-    if (listing->json) {
-        buf_append_str(&listing->out, listing->count > 0 ? STR(",\n ") : STR("["));
+    struct manage_listing *listing = arg;
+    manage_listing_next(listing);
+    if (listing->json)
         append_json(&listing->out, ban);
-    } else {
+    else
         append_line(&listing->out, ban);
-    }
-    listing->count++;
     return true;
 }
 
@@ -104,14 +96,12 @@ static bool list_one(const struct catalog_ban *ban, void *arg)
 
 static int ban_list(const struct ban_command *command, struct catalog *catalog, struct error *err)
 {
-    struct listing listing = {.json = command->json};
+    struct manage_listing listing = {.json = command->json};
     if (!catalog_ban_each(catalog, list_one, &listing, err)) {
         buf_free(&listing.out);
         return cli_fail("ban", err);
     }
-    if (command->json)
-        buf_append_str(&listing.out, listing.count > 0 ? STR("]\n") : STR("[]\n"));
-    return manage_print(&listing.out) ? EXIT_DONE : EXIT_FAILED;
+    return manage_listing_print(&listing) ? EXIT_DONE : EXIT_FAILED;
 }
 
 static bool make_ban(const struct ban_command *command, struct catalog_ban *ban, struct error *err)
@@ -157,15 +147,9 @@ static int ban_delete(const struct ban_command *command, struct catalog *catalog
 {
     if (!catalog_ban_delete(catalog, command->kind, str_of(command->who), err))
         return cli_fail("ban", err);
-    struct buf out = {0};
-    if (command->json) {
-        buf_append_byte(&out, '{');
-        manage_json_text(&out, "deleted", command->who);
-        buf_append_str(&out, STR("}\n"));
-    } else {
-        buf_printf(&out, "ban of %s %s deleted\n", kind_names[command->kind], command->who);
-    }
-    return manage_print(&out) ? EXIT_DONE : EXIT_FAILED;
+    char what[32];
+    snprintf(what, sizeof(what), "ban of %s", kind_names[command->kind]);
+    return manage_print_deleted(command->json, what, command->who) ? EXIT_DONE : EXIT_FAILED;
 }
 
 /* ---- Command line ---------------------------------------------------------------------------------------- */

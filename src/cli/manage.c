@@ -1,4 +1,4 @@
-/* Opening the catalog, and output as JSON: see manage_internal.h. */
+/* Opening the catalog, output as JSON and listings: see manage_internal.h. */
 #include "cli/manage_internal.h"
 
 #include <errno.h>
@@ -56,6 +56,33 @@ bool manage_print(struct buf *out)
     bool ok = (out->len == 0 || fwrite(out->data, 1, out->len, stdout) == out->len) && fflush(stdout) == 0;
     buf_free(out);
     return ok;
+}
+
+bool manage_print_deleted(bool json, const char *what, const char *name)
+{
+    struct buf out = {0};
+    if (json) {
+        buf_append_byte(&out, '{');
+        manage_json_text(&out, "deleted", name);
+        buf_append_str(&out, STR("}\n"));
+    } else {
+        buf_printf(&out, "%s %s deleted\n", what, name);
+    }
+    return manage_print(&out);
+}
+
+void manage_listing_next(struct manage_listing *listing)
+{
+    if (listing->json)
+        buf_append_str(&listing->out, listing->count > 0 ? STR(",\n ") : STR("["));
+    listing->count++;
+}
+
+bool manage_listing_print(struct manage_listing *listing)
+{
+    if (listing->json)
+        buf_append_str(&listing->out, listing->count > 0 ? STR("]\n") : STR("[]\n"));
+    return manage_print(&listing->out);
 }
 
 bool manage_check_text(const char *what, const char *text, size_t max, struct error *err)

@@ -18,6 +18,23 @@ void manage_json_int(struct buf *out, const char *key, int64_t value);
 /* Writes to standard output and frees the buffer. False if the output takes no more. */
 bool manage_print(struct buf *out);
 
+/* Prints that something was deleted: {"deleted":name}, or "WHAT NAME deleted". False as manage_print. */
+bool manage_print_deleted(bool json, const char *what, const char *name);
+
+/* What `list` prints: a line for each thing, or one JSON array of them. Begins as {.json = …}, perhaps with a headline
+ * in `out`; manage_listing_next() before each thing is appended to `out`; then manage_listing_print(), which frees it,
+ * or buf_free() when listing has failed. */
+struct manage_listing {
+    bool json;
+    struct buf out; /* owned */
+    size_t count;
+};
+
+/* JSON: the bracket or the comma before the next thing. */
+void manage_listing_next(struct manage_listing *listing);
+/* As manage_print, with the closing bracket of JSON. */
+bool manage_listing_print(struct manage_listing *listing);
+
 /* A name or remark that is shown on terminals and in logs: UTF-8 without control characters, at most `max` bytes.
  * Errors: ERR_INVALID, ERR_TOO_LARGE. */
 bool manage_check_text(const char *what, const char *text, size_t max, struct error *err);

@@ -13,6 +13,7 @@
 #include "cli/cli_internal.h"
 #include "cli/serve_config.h"
 #include "log/log.h"
+#include "station/station.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,13 +27,15 @@
 #include <unistd.h>
 
 #define STOP_TIMEOUT_MS 10000
+#define HTTP_STOP_MS    5000
+#define ADMIN_KEY_BYTES 1024
 #define PATH_BYTES      4096
 #define SETS_MAX        256
 #define KEY_BYTES       8
 #define SECRET_BYTES    24
 #define LOG_WRITERS     2
-
-extern char **environ;
+#define DISK_WORKERS    4
+#define DISK_QUEUE      10000
 
 struct serve {
     const char *config_path;
@@ -42,11 +45,18 @@ struct serve {
     bool describe;
     int lock_fd;
     struct serve_config config;
+    struct secret_key secret;
     struct catalog *catalog;
     struct log_engine *log_engine;
+    struct worker_pool *workers; /* of what waits for disks */
+    struct stations *stations;
     struct broker *broker;
     struct listener **listeners; /* in the order of config.listeners */
     size_t listener_count;       /* that are open */
+    struct api *api;
+    bool api_open;
+    char first_password
+        [API_PASSWORD_BYTES]; /* of the user admin, if it has just been made; until it is shown */
 };
 
 static void print_help(void)
@@ -130,7 +140,17 @@ static bool write_run_json(const struct serve *serve, struct error *err)
         buf_append_byte(&text, ':');
         buf_append_json(&text, str_of(listener_address(serve->listeners[i])));
     }
-    buf_append_str(&text, STR("}}\n"));
+    if (serve->api_open) {
+        buf_append_str(&text, serve->listener_count > 0 ? STR(",\"http\":") : STR("\"http\":"));
+        buf_append_json(&text, str_of(api_address(serve->api)));
+    }
+    buf_append_byte(&text, '}');
+    if (serve->api_open) {
+        buf_append_str(&text, STR(",\"api\":"));
+        char url[128];
+        buf_append_json(&text, str_of(api_url(serve->api, url, sizeof(url))));
+    }
+    buf_append_str(&text, STR("}\n"));
     bool ok = buf_write_file(&text, path_in(serve, "run.json", path), 0644, err);
     buf_free(&text);
     return ok;
@@ -151,6 +171,42 @@ static bool open_listeners(struct serve *serve, struct error *err)
         return true;
     error_set(err, ERR_INVALID, "no listener is enabled");
     return error_hint(err, "set listeners.tcp.default.enabled: true");
+}
+
+/* The key file's line, without its end. */
+static bool read_admin_key(const struct serve *serve, struct buf *out, struct error *err)
+{
+    char path[PATH_BYTES];
+    if (!buf_read_file(out, path_in(serve, "admin.key", path), ADMIN_KEY_BYTES, err))
+        return false;
+    struct str line = str_trim(buf_str(out));
+    if (memchr(line.data, ':', line.len) != NULL && memchr(line.data, '\n', line.len) == NULL)
+        return true;
+    error_set(err, ERR_INVALID, "%s: is not one line key:secret", path);
+    return error_hint(err, "delete the file: the next start makes another");
+}
+
+static bool open_api(struct serve *serve, struct error *err)
+{
+    struct buf key = {0};
+    if (!serve->config.http_enabled)
+        return true;
+    if (!api_first_administrator(serve->catalog, serve->first_password, err))
+        return false;
+    bool ok = read_admin_key(serve, &key, err);
+    if (ok) {
+        const struct api_options options = {
+            .broker = serve->broker,
+            .catalog = serve->catalog,
+            .stations = serve->stations,
+            .admin_key = str_trim(buf_str(&key)),
+        };
+        serve->api = api_new(&options);
+        ok = serve->api_open = api_open(serve->api, &serve->config.http, err);
+    }
+    mem_wipe(key.data, key.len);
+    buf_free(&key);
+    return ok;
 }
 
 /* As many connections as the system lets this process have. */
@@ -175,6 +231,26 @@ static bool load_config(const struct serve *serve, struct serve_config *out, str
     return serve_config_load(out, serve->config_path, serve->sets, serve->set_count, environ, err);
 }
 
+/* What lies below the broker: the segment log, and the stations that are in it. */
+static bool open_stations(struct serve *serve, struct error *err)
+{
+    const struct log_engine_options engine = {.writers = LOG_WRITERS};
+    serve->log_engine = log_engine_start(&engine, err);
+    if (serve->log_engine == NULL)
+        return false;
+    serve->workers = worker_pool_new("disk-worker", DISK_WORKERS, DISK_QUEUE, err);
+    if (serve->workers == NULL)
+        return false;
+    const struct stations_options options = {
+        .dir = serve->dir,
+        .catalog = serve->catalog,
+        .engine = serve->log_engine,
+        .workers = serve->workers,
+    };
+    serve->stations = stations_open(&options, err);
+    return serve->stations != NULL;
+}
+
 static bool start(struct serve *serve, struct error *err)
 {
     if (!load_config(serve, &serve->config, err))
@@ -184,31 +260,42 @@ static bool start(struct serve *serve, struct error *err)
     if (!lock_dir(serve, err) || !make_admin_key(serve, err))
         return false;
     serve->catalog = catalog_open(serve->dir, err);
-    if (serve->catalog == NULL)
-        return false;
-    const struct log_engine_options engine = {.writers = LOG_WRITERS};
-    serve->log_engine = log_engine_start(&engine, err);
-    if (serve->log_engine == NULL)
+    if (serve->catalog == NULL || !secret_key_load(&serve->secret, serve->dir, err) ||
+        !open_stations(serve, err))
         return false;
     char sessions_dir[PATH_BYTES];
     const struct broker_options options = {
         .reactors = serve->config.reactors,
         .catalog = serve->catalog,
         .settings = serve->config.settings,
+        .secret = &serve->secret,
+        .feeds = stations_provider(serve->stations),
         .log_engine = serve->log_engine,
         .sessions_dir = path_in(serve, "sessions", sessions_dir),
     };
     serve->config.settings = NULL; /* the broker's, whether it starts or not */
     serve->broker = broker_start(&options, err);
-    return serve->broker != NULL && open_listeners(serve, err) && write_run_json(serve, err);
+    if (serve->broker == NULL || !stations_attach(serve->stations, serve->broker, err) ||
+        !open_listeners(serve, err) || !open_api(serve, err))
+        return false;
+    if (serve->api_open)
+        api_set_ready(serve->api);
+    return write_run_json(serve, err);
 }
 
-static void announce(const struct serve *serve)
+static void announce(struct serve *serve)
 {
     printf("Varve " VARVE_VERSION " is ready.\n");
     for (size_t i = 0; i < serve->listener_count; i++)
         printf("  %-12s %s\n", listener_name(serve->listeners[i]), listener_address(serve->listeners[i]));
+    char url[128];
+    if (serve->api_open)
+        printf("  %-12s %s\n", "http", api_url(serve->api, url, sizeof(url)));
     printf("  %-12s %s\n", "data", serve->dir);
+    if (serve->first_password[0] != '\0') {
+        printf("  %-12s user admin, password %s (it is not shown again)\n", "log in", serve->first_password);
+        mem_wipe(serve->first_password, sizeof(serve->first_password));
+    }
     fflush(stdout);
     LOG_INFO("broker started", LOG_INT("pid", getpid()), LOG_TEXT("data", serve->dir),
              LOG_TEXT("version", VARVE_VERSION));
@@ -278,14 +365,24 @@ static void wait_for_stop(struct serve *serve, const sigset_t *signals)
 static void stop(struct serve *serve)
 {
     char path[PATH_BYTES];
+    int64_t begin_ms = clock_mono_ms();
+    if (serve->api != NULL) {
+        api_stop(serve->api, HTTP_STOP_MS);
+        api_free(serve->api);
+    }
     if (serve->broker != NULL) {
-        int64_t begin_ms = clock_mono_ms();
         broker_stop(serve->broker, STOP_TIMEOUT_MS);
+        stations_close(serve->stations); /* what the log still writes refers to the broker's reactors */
         broker_free(serve->broker);
         LOG_INFO("broker stopped", LOG_INT("took_ms", clock_mono_ms() - begin_ms));
+    } else {
+        stations_close(serve->stations);
     }
     log_engine_stop(serve->log_engine);
+    if (serve->workers != NULL)
+        worker_pool_stop(serve->workers);
     catalog_close(serve->catalog);
+    mem_wipe(&serve->secret, sizeof(serve->secret));
     if (serve->listener_count > 0)
         unlink(path_in(serve, "run.json", path));
     mem_free(serve->listeners);

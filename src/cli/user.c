@@ -59,7 +59,8 @@ static void print_help(void)
 
 /* ---- Output ---------------------------------------------------------------------------------------------- */
 
-static void append_json(struct buf *out, const struct user_command *command, const struct catalog_user *user)
+/* `generated`: the password that was made up for the user; empty if none was. */
+static void append_json(struct buf *out, const char *generated, const struct catalog_user *user)
 {
     buf_append_byte(out, '{');
     manage_json_text(out, "username", user->username);
@@ -67,8 +68,8 @@ static void append_json(struct buf *out, const struct user_command *command, con
     manage_json_bool(out, "has_password", user->password_hash != NULL);
     manage_json_bool(out, "has_scram", user->has_scram);
     manage_json_text(out, "note", user->note);
-    if (command->generated[0] != '\0')
-        manage_json_text(out, "password", command->generated);
+    if (generated[0] != '\0')
+        manage_json_text(out, "password", generated);
     buf_append_byte(out, '}');
 }
 
@@ -76,7 +77,7 @@ static int print_user(const struct user_command *command, const struct catalog_u
 {
     struct buf out = {0};
     if (command->json) {
-        append_json(&out, command, user);
+        append_json(&out, command->generated, user);
         buf_append_byte(&out, '\n');
     } else {
         buf_printf(&out, "username   %s\nsuperuser  %s\npassword   %s\nscram      %s\nnote       %s\n",
@@ -212,15 +213,7 @@ static int user_delete(struct user_command *command, struct error *err)
 {
     if (!catalog_user_delete(command->catalog, str_of(command->name), err))
         return cli_fail("user", err);
-    struct buf out = {0};
-    if (command->json) {
-        buf_append_byte(&out, '{');
-        manage_json_text(&out, "deleted", command->name);
-        buf_append_str(&out, STR("}\n"));
-    } else {
-        buf_printf(&out, "user %s deleted\n", command->name);
-    }
-    return manage_print(&out) ? EXIT_DONE : EXIT_FAILED;
+    return manage_print_deleted(command->json, "user", command->name) ? EXIT_DONE : EXIT_FAILED;
 }
 
 static int user_show(struct user_command *command, struct error *err)
@@ -233,36 +226,27 @@ static int user_show(struct user_command *command, struct error *err)
     return code;
 }
 
-struct listing {
-    const struct user_command *command;
-    struct buf out;
-    size_t count;
-};
-
 static bool list_one(const struct catalog_user *user, void *arg)
 {
-    struct listing *listing = arg;
-    if (listing->command->json) {
-        buf_append_str(&listing->out, listing->count > 0 ? STR(",\n ") : STR("["));
-        append_json(&listing->out, listing->command, user);
+    struct manage_listing *listing = arg;
+    manage_listing_next(listing);
+    if (listing->json) {
+        append_json(&listing->out, "", user);
     } else {
         buf_printf(&listing->out, "%-24s %-9s %-12s %s\n", user->username, user->superuser ? "superuser" : "",
                    user->password_hash != NULL ? "" : "no password", user->note != NULL ? user->note : "");
     }
-    listing->count++;
     return true;
 }
 
 static int user_list(struct user_command *command, struct error *err)
 {
-    struct listing listing = {.command = command};
+    struct manage_listing listing = {.json = command->json};
     if (!catalog_user_each(command->catalog, list_one, &listing, err)) {
         buf_free(&listing.out);
         return cli_fail("user", err);
     }
-    if (command->json)
-        buf_append_str(&listing.out, listing.count > 0 ? STR("]\n") : STR("[]\n"));
-    return manage_print(&listing.out) ? EXIT_DONE : EXIT_FAILED;
+    return manage_listing_print(&listing) ? EXIT_DONE : EXIT_FAILED;
 }
 
 /* ---- Command line ---------------------------------------------------------------------------------------- */

@@ -1,14 +1,14 @@
-/* Options of `varve pub` and `varve sub`: one table, each row for one command or both. */
+/* Options of `varve pub` and `varve sub`: one table, each row for one command or both, then what must hold between
+ * options. */
 #include "command_internal.h"
 
+#include "args/args.h"
 #include "mqtt/topic.h"
 
-#include <getopt.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#define PORT_TLS 8883
+#define PORT_TLS    8883
+#define WAIT_MAX_MS UINT64_C(1000000000000)
 
 #define COMMON_HELP                                                           \
     "  -h, --host HOST           broker (default 127.0.0.1)\n"                \
@@ -59,94 +59,28 @@ const char command_sub_help[] =
     "  -D, --user-property K=V   of the subscription (MQTT 5; repeatable)\n" COMMON_HELP TLS_HELP
     "example: varve sub -t 'house/+/temperature' -v -C 10 -W 60\n";
 
-enum kind {
-    KIND_TEXT,
-    KIND_NATURAL,
-    KIND_SECONDS,
-    KIND_FLAG,
-    KIND_VERSION,
-    KIND_TOPIC,
-    KIND_USER,
-    KIND_TLS_TEXT,
-    KIND_TLS_FLAG
-};
-
-struct row {
-    const char *name;
-    char letter; /* 0: long form only */
-    unsigned commands;
-    enum kind kind;
-    size_t offset;
-    size_t size;
-    uint64_t max;
-};
-
-enum { OPTION_LONG = 256, BOTH = COMMAND_PUB | COMMAND_SUB };
-
-#define FIELD(member) offsetof(struct command_options, member), sizeof((struct command_options *)NULL)->member
-
-static const struct row rows[] = {
-    {"host", 'h', BOTH, KIND_TEXT, FIELD(client.host), 0},
-    {"port", 'p', BOTH, KIND_NATURAL, FIELD(client.port), 65535},
-    {"qos", 'q', BOTH, KIND_NATURAL, FIELD(qos), 2},
-    {"id", 'i', BOTH, KIND_TEXT, FIELD(client.client_id), 0},
-    {"username", 'u', BOTH, KIND_TEXT, FIELD(client.username), 0},
-    {"password", 'P', BOTH, KIND_TEXT, FIELD(client.password), 0},
-    {"version", 'V', BOTH, KIND_VERSION, FIELD(client.version), 0},
-    {"keepalive", 'k', BOTH, KIND_NATURAL, FIELD(client.keep_alive), 65535},
-    {"session-expiry", 'x', BOTH, KIND_NATURAL, FIELD(expiry_s), UINT32_MAX},
-    {"topic", 't', BOTH, KIND_TOPIC, 0, 0, 0},
-    {"user-property", 'D', BOTH, KIND_USER, 0, 0, 0},
-    {"tls", 0, BOTH, KIND_FLAG, FIELD(client.tls), 0},
-    {"cafile", 0, BOTH, KIND_TLS_TEXT, FIELD(client.ca_file), 0},
-    {"cert", 0, BOTH, KIND_TLS_TEXT, FIELD(client.cert_file), 0},
-    {"key", 0, BOTH, KIND_TLS_TEXT, FIELD(client.key_file), 0},
-    {"insecure", 0, BOTH, KIND_TLS_FLAG, FIELD(client.insecure), 0},
-    {"help", 0, BOTH, KIND_FLAG, FIELD(help), 0},
-    {"message", 'm', COMMAND_PUB, KIND_TEXT, FIELD(message), 0},
-    {"file", 'f', COMMAND_PUB, KIND_TEXT, FIELD(file), 0},
-    {"lines", 'l', COMMAND_PUB, KIND_FLAG, FIELD(lines), 0},
-    {"null", 'n', COMMAND_PUB, KIND_FLAG, FIELD(empty), 0},
-    {"retain", 'r', COMMAND_PUB, KIND_FLAG, FIELD(retain), 0},
-    {"count", 'C', COMMAND_SUB, KIND_NATURAL, FIELD(count), UINT64_MAX},
-    {"wait", 'W', COMMAND_SUB, KIND_SECONDS, FIELD(wait_ms), 0},
-    {"verbose", 'v', COMMAND_SUB, KIND_FLAG, FIELD(verbose), 0},
-    {"json", 0, COMMAND_SUB, KIND_FLAG, FIELD(json), 0},
-    {"persistent", 'c', COMMAND_SUB, KIND_FLAG, FIELD(persistent), 0},
-};
-
-#define ROWS (sizeof rows / sizeof rows[0])
-
 /* ---- one option ---- */
 
-static bool natural_parse(void *field, const struct row *row, const char *text, struct error *err)
+static bool port_take(void *target, const struct args_option *option, const char *text, struct error *err)
 {
-    uint64_t value;
-    if (!str_to_u64(str_of(text), &value, NULL) || value > row->max)
-        return error_set(err, ERR_INVALID, "--%s %s: expected a whole number from 0 to %llu", row->name, text,
-                         (unsigned long long)row->max);
-    switch (row->size) {
-    case 1: *(uint8_t *)field = (uint8_t)value; break;
-    case 2: *(uint16_t *)field = (uint16_t)value; break;
-    case 4: *(uint32_t *)field = (uint32_t)value; break;
-    default: *(uint64_t *)field = value; break;
-    }
-    return true;
+    struct command_options *options = target;
+    options->port_given = true;
+    return args_natural(target, option, text, err);
 }
 
-static bool seconds_parse(int64_t *field, const struct row *row, const char *text, struct error *err)
+static bool expiry_take(void *target, const struct args_option *option, const char *text, struct error *err)
 {
-    char *end;
-    double seconds = strtod(text, &end);
-    if (end == text || *end != '\0' || !(seconds > 0 && seconds <= 1e9))
-        return error_set(err, ERR_INVALID, "--%s %s: expected seconds, such as 5 or 0.5", row->name, text);
-    *field = llround(ceil(seconds * 1000));
-    return true;
+    struct command_options *options = target;
+    options->has_expiry = true;
+    return args_natural(target, option, text, err);
 }
 
-static bool version_parse(uint8_t *field, const char *text, struct error *err)
+static bool version_take(void *target, const struct args_option *option, const char *text, struct error *err)
 {
+    struct command_options *options = target;
     struct str version = str_of(text);
+    uint8_t *field = &options->client.version;
+    (void)option;
     if (str_is(version, "3.1"))
         *field = MQTT_3_1;
     else if (str_is(version, "3.1.1") || str_is(version, "311"))
@@ -158,58 +92,81 @@ static bool version_parse(uint8_t *field, const char *text, struct error *err)
     return true;
 }
 
-static bool topic_parse(struct command_options *options, const char *text, struct error *err)
+static bool topic_take(void *target, const struct args_option *option, const char *text, struct error *err)
 {
+    struct command_options *options = target;
     struct topic_filter filter;
+    (void)option;
     if (options->command == COMMAND_PUB && options->topic_count == 1)
         return error_set(err, ERR_INVALID, "--topic %s: one topic is enough to publish to", text);
     if (options->topic_count == COMMAND_TOPICS_MAX)
         return error_set(err, ERR_INVALID, "--topic %s: more than %d filters", text, COMMAND_TOPICS_MAX);
     if (options->command == COMMAND_PUB && !topic_name_valid(str_of(text)))
         return error_set(err, ERR_INVALID, "--topic %s: no topic name (not empty, no + and no #)", text);
-    if (options->command == COMMAND_SUB && !topic_filter_parse(str_of(text), &filter))
+    if (options->command == COMMAND_SUB && !topic_filter_parse(str_of(text), &filter)) {
         return error_set(err, ERR_INVALID,
                          "--topic %s: no topic filter (+ stands alone in its level, # alone in the last)",
                          text);
+    }
     options->topics[options->topic_count++] = text;
     return true;
 }
 
-static bool user_parse(struct command_options *options, const char *text, struct error *err)
+static bool user_property_take(void *target, const struct args_option *option, const char *text,
+                               struct error *err)
 {
+    struct command_options *options = target;
     struct str rest = str_of(text);
     struct str key;
+    (void)option;
     if (strchr(text, '=') == NULL || rest.len > UINT16_MAX || !str_next(&rest, '=', &key))
         return error_set(err, ERR_INVALID, "--user-property %s: expected key=value", text);
     mqtt_user_property_append(&options->user_properties, key, rest);
     return true;
 }
 
-static bool row_parse(struct command_options *options, const struct row *row, const char *text,
-                      struct error *err)
-{
-    void *field = (char *)options + row->offset;
-    options->port_given |= field == &options->client.port && row->kind == KIND_NATURAL;
-    options->has_expiry |= field == &options->expiry_s && row->kind == KIND_NATURAL;
-    switch (row->kind) {
-    case KIND_TEXT: *(const char **)field = text; return true;
-    case KIND_NATURAL: return natural_parse(field, row, text, err);
-    case KIND_SECONDS: return seconds_parse(field, row, text, err);
-    case KIND_VERSION: return version_parse(field, text, err);
-    case KIND_FLAG: *(bool *)field = true; return true;
-    case KIND_TOPIC: return topic_parse(options, text, err);
-    case KIND_USER: return user_parse(options, text, err);
-    case KIND_TLS_TEXT:
-        options->client.tls = true;
-        *(const char **)field = text;
-        return true;
-    case KIND_TLS_FLAG:
-        options->client.tls = true;
-        *(bool *)field = true;
-        return true;
-    }
-    return error_set(err, ERR_INTERNAL, "option --%s has no kind", row->name);
-}
+/* ---- the table ---- */
+
+#define FIELD(member) ARGS_FIELD(struct command_options, member)
+
+struct row {
+    unsigned commands; /* which of them take it */
+    struct args_option option;
+};
+
+enum { BOTH = COMMAND_PUB | COMMAND_SUB };
+
+static const struct row rows[] = {
+    {BOTH, {"host", 'h', args_text, FIELD(client.host), 0, 0}},
+    {BOTH, {"port", 'p', port_take, FIELD(client.port), 0, 65535}},
+    {BOTH, {"qos", 'q', args_natural, FIELD(qos), 0, 2}},
+    {BOTH, {"id", 'i', args_text, FIELD(client.client_id), 0, 0}},
+    {BOTH, {"username", 'u', args_text, FIELD(client.username), 0, 0}},
+    {BOTH, {"password", 'P', args_text, FIELD(client.password), 0, 0}},
+    {BOTH, {"version", 'V', version_take, FIELD(client.version), 0, 0}},
+    {BOTH, {"keepalive", 'k', args_natural, FIELD(client.keep_alive), 0, 65535}},
+    {BOTH, {"session-expiry", 'x', expiry_take, FIELD(expiry_s), 0, UINT32_MAX}},
+    {BOTH, {"topic", 't', topic_take, 0, 0, 0, 0}},
+    {BOTH, {"user-property", 'D', user_property_take, 0, 0, 0, 0}},
+    {BOTH, {"tls", 0, args_flag, FIELD(client.tls), 0, 0}},
+    {BOTH, {"cafile", 0, args_text, FIELD(client.ca_file), 0, 0}},
+    {BOTH, {"cert", 0, args_text, FIELD(client.cert_file), 0, 0}},
+    {BOTH, {"key", 0, args_text, FIELD(client.key_file), 0, 0}},
+    {BOTH, {"insecure", 0, args_flag, FIELD(client.insecure), 0, 0}},
+    {BOTH, {"help", 0, args_flag, FIELD(help), 0, 0}},
+    {COMMAND_PUB, {"message", 'm', args_text, FIELD(message), 0, 0}},
+    {COMMAND_PUB, {"file", 'f', args_text, FIELD(file), 0, 0}},
+    {COMMAND_PUB, {"lines", 'l', args_flag, FIELD(lines), 0, 0}},
+    {COMMAND_PUB, {"null", 'n', args_flag, FIELD(empty), 0, 0}},
+    {COMMAND_PUB, {"retain", 'r', args_flag, FIELD(retain), 0, 0}},
+    {COMMAND_SUB, {"count", 'C', args_natural, FIELD(count), 0, UINT64_MAX}},
+    {COMMAND_SUB, {"wait", 'W', args_seconds, FIELD(wait_ms), 1, WAIT_MAX_MS}},
+    {COMMAND_SUB, {"verbose", 'v', args_flag, FIELD(verbose), 0, 0}},
+    {COMMAND_SUB, {"json", 0, args_flag, FIELD(json), 0, 0}},
+    {COMMAND_SUB, {"persistent", 'c', args_flag, FIELD(persistent), 0, 0}},
+};
+
+#define ROWS (sizeof rows / sizeof rows[0])
 
 /* ---- all of them ---- */
 
@@ -245,6 +202,8 @@ static bool settle(struct command_options *options, struct error *err)
     bool v5 = client->version == MQTT_5;
     if (!(options->command == COMMAND_PUB ? settle_pub(options, err) : settle_sub(options, err)))
         return false;
+    client->tls |=
+        client->insecure || client->ca_file != NULL || client->cert_file != NULL || client->key_file != NULL;
     if (client->tls && !options->port_given)
         client->port = PORT_TLS;
     if (client->port == 0)
@@ -261,63 +220,25 @@ static bool settle(struct command_options *options, struct error *err)
     return true;
 }
 
-/* How many options the command has; longs ends with a zero row, shorts is a getopt string. */
-static void tables_build(enum command command, struct option *longs, char *shorts)
-{
-    size_t at = 0, count = 0;
-    shorts[at++] = '+'; /* the first word that is no option ends the options */
-    shorts[at++] = ':';
-    for (size_t i = 0; i < ROWS; i++) {
-        bool flag = rows[i].kind == KIND_FLAG || rows[i].kind == KIND_TLS_FLAG;
-        if ((rows[i].commands & command) == 0)
-            continue;
-        longs[count++] =
-            (struct option){rows[i].name, flag ? no_argument : required_argument, NULL, OPTION_LONG + (int)i};
-        if (rows[i].letter == 0)
-            continue;
-        shorts[at++] = rows[i].letter;
-        if (!flag)
-            shorts[at++] = ':';
-    }
-    longs[count] = (struct option){NULL, 0, NULL, 0};
-    shorts[at] = '\0';
-}
-
-static const struct row *row_of(int option)
-{
-    if (option >= OPTION_LONG)
-        return &rows[option - OPTION_LONG];
-    for (size_t i = 0; i < ROWS; i++) {
-        if (rows[i].letter == option)
-            return &rows[i];
-    }
-    return NULL;
-}
-
 bool command_options_parse(struct command_options *options, enum command command, int argc, char **argv,
                            struct error *err)
 {
-    struct option longs[ROWS + 1];
-    char shorts[2 * ROWS + 3];
     memset(options, 0, sizeof *options);
     options->command = command;
     client_options_default(&options->client);
-    tables_build(command, longs, shorts);
-    opterr = 0;
-    optind = 0; /* glibc: forget an earlier scan of other arguments */
-    for (int option; (option = getopt_long(argc, argv, shorts, longs, NULL)) != -1;) {
-        const struct row *row = option == '?' || option == ':' ? NULL : row_of(option);
-        if (option == ':')
-            return error_set(err, ERR_INVALID, "%s: needs a value", argv[optind - 1]);
-        if (row == NULL)
-            return error_set(err, ERR_INVALID, "%s: unknown option", argv[optind - 1]);
-        if (!row_parse(options, row, optarg, err))
-            return false;
+    struct args_option own[ROWS];
+    size_t count = 0;
+    for (size_t i = 0; i < ROWS; i++) {
+        if ((rows[i].commands & command) != 0)
+            own[count++] = rows[i].option;
     }
+    int words = args_parse(own, count, options, argc, argv, err);
+    if (words < 0)
+        return false;
     if (options->help)
         return true;
-    if (optind < argc)
-        return error_set(err, ERR_INVALID, "%s: unexpected argument", argv[optind]);
+    if (words < argc)
+        return error_set(err, ERR_INVALID, "%s: unexpected argument", argv[words]);
     return settle(options, err);
 }
 

@@ -32,10 +32,11 @@ static bool publish_check(struct client *client, const struct client_message *me
                          client->maximum_qos);
     if (message->retain && !client->retain_available)
         return error_set(err, ERR_DENIED, "%s does not retain messages", client->transport.address);
-    if (packet_bytes > client->maximum_packet_bytes)
+    if (packet_bytes > client->maximum_packet_bytes) {
         return error_set(err, ERR_TOO_LARGE, "message of %zu bytes: %s takes packets of at most %llu bytes",
                          message->payload.len, client->transport.address,
                          (unsigned long long)client->maximum_packet_bytes);
+    }
     return true;
 }
 

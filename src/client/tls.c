@@ -16,9 +16,8 @@ static const char *ssl_text(void)
     unsigned long code = ERR_get_error();
     if (code == 0)
         return "the connection was closed";
-    if (ERR_SYSTEM_ERROR(code))
-        return strerror(ERR_GET_REASON(code));
-    const char *text = ERR_reason_error_string(code);
+    const char *text =
+        ERR_SYSTEM_ERROR(code) ? strerrordesc_np(ERR_GET_REASON(code)) : ERR_reason_error_string(code);
     return text != NULL ? text : "unknown reason";
 }
 

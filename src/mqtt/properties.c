@@ -240,7 +240,10 @@ static bool find_next(struct reader *in, uint8_t wanted)
         case KIND_VARINT: complete = read_varint(in, &number); break;
         case KIND_TEXT:
         case KIND_BINARY: complete = read_binary(in, &skipped); break;
-        case KIND_PAIR: complete = read_binary(in, &skipped) && read_binary(in, &skipped); break;
+        case KIND_PAIR:
+            complete = read_binary(in, &skipped);
+            complete = complete && read_binary(in, &skipped);
+            break;
         default: complete = read_bytes(in, fixed_len[rules[id].kind], &skipped);
         }
         if (!complete)

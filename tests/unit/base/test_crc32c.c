@@ -45,10 +45,11 @@ static void test_every_length_and_alignment_agrees_with_the_definition(void **st
     unsigned char data[300];
     random_bytes(data, sizeof data);
     TABLE_EACH(function, implementations)
-    for (size_t start = 0; start < 9; start++)
+    for (size_t start = 0; start < 9; start++) {
         for (size_t len = 0; start + len <= sizeof data; len++)
             CHECK((*function)(0, data + start, len) == crc_by_definition(data + start, len),
                   "%zu bytes from %zu", len, start);
+    }
 }
 
 static void test_pieces_give_the_crc_of_the_whole(void **state)

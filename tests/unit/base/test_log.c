@@ -126,7 +126,7 @@ static void test_a_value_cannot_forge_a_line_or_a_field(void **state)
         "x\\\" admin=\\\"true",
         "x\x85\x0b\x0c admin=true",
     };
-    for (int format = LOG_FORMAT_TEXT; format <= LOG_FORMAT_JSON; format++)
+    for (int format = LOG_FORMAT_TEXT; format <= LOG_FORMAT_JSON; format++) {
         TABLE_EACH(attack, attacks)
         {
             log_set_format((enum log_format)format);
@@ -142,6 +142,7 @@ static void test_a_value_cannot_forge_a_line_or_a_field(void **state)
             }
             CHECK(quotes == (format == LOG_FORMAT_JSON ? 16 : 2), "%s", line);
         }
+    }
 }
 
 static void test_an_error_shows_text_code_and_hint(void **state)
@@ -266,7 +267,7 @@ static void test_every_length_gives_a_whole_line(void **state)
     char value[1024];
     memset(value, '\x01', sizeof value);
     struct str long_value = str_make(value, 1000);
-    for (int format = LOG_FORMAT_TEXT; format <= LOG_FORMAT_JSON; format++)
+    for (int format = LOG_FORMAT_TEXT; format <= LOG_FORMAT_JSON; format++) {
         for (size_t len = 250; len < 400; len++) {
             log_set_format((enum log_format)format);
             LOG_INFO("e", LOG_STR("a", long_value), LOG_STR("b", str_make(value, len)), LOG_INT("c", -1),
@@ -276,6 +277,7 @@ static void test_every_length_gives_a_whole_line(void **state)
             CHECK(line_len > 1 && line_len <= 8192 && line[line_len - 1] == '\n', "%zu bytes", len);
             CHECK(format == LOG_FORMAT_TEXT || line[line_len - 2] == '}', "%zu bytes", len);
         }
+    }
 }
 
 static void test_a_full_pipe_loses_lines_and_does_not_block(void **state)

@@ -69,6 +69,17 @@ static void test_copies_are_copies(void **state)
     mem_free(bytes);
 }
 
+static void test_a_copy_of_nothing_is_nothing(void **state)
+{
+    (void)state;
+    char text[] = "station";
+    char *copy = mem_strdup_or_null(text);
+    text[0] = 'X';
+    assert_string_equal(copy, "station");
+    assert_null(mem_strdup_or_null(NULL));
+    mem_free(copy);
+}
+
 static void test_wipe_overwrites_with_zeros(void **state)
 {
     (void)state;
@@ -177,6 +188,7 @@ static void test_running_out_logs_a_line_and_aborts(void **state)
 
 RUN_TESTS(cmocka_unit_test(test_alloc_of_nothing_is_a_block), cmocka_unit_test(test_zalloc_is_zeroed),
           cmocka_unit_test(test_realloc_keeps_the_content), cmocka_unit_test(test_copies_are_copies),
+          cmocka_unit_test(test_a_copy_of_nothing_is_nothing),
           cmocka_unit_test(test_wipe_overwrites_with_zeros),
           cmocka_unit_test(test_fail_at_fails_the_nth_call_and_no_other),
           cmocka_unit_test(test_fail_at_zero_switches_off),

@@ -81,10 +81,11 @@ static void test_compare_orders_by_bytes_then_length(void **state)
 {
     (void)state;
     static const char *const ascending[] = {"", "A", "B", "Ba", "a", "aa", "ab", "b", "\x7f", "\x80", "\xff"};
-    for (size_t i = 0; i < LENGTH(ascending); i++)
+    for (size_t i = 0; i < LENGTH(ascending); i++) {
         for (size_t j = 0; j < LENGTH(ascending); j++)
             CHECK(sign(str_compare(str_of(ascending[i]), str_of(ascending[j]))) == (i > j) - (i < j),
                   "%s and %s", ascending[i], ascending[j]);
+    }
     assert_int_equal(str_compare(STR_NONE, STR("")), 0);
     assert_true(str_compare(STR_NONE, STR("a")) < 0);
 }
@@ -182,12 +183,13 @@ static void test_secret_comparison_sees_every_byte(void **state)
     (void)state;
     char a[32], b[32];
     memset(a, 'x', sizeof a);
-    for (size_t i = 0; i < sizeof a; i++)
+    for (size_t i = 0; i < sizeof a; i++) {
         for (int bit = 0; bit < 8; bit++) {
             memcpy(b, a, sizeof b);
             b[i] = (char)(b[i] ^ 1 << bit);
             CHECK(!str_equal_secret(str_make(a, sizeof a), str_make(b, sizeof b)), "byte %zu bit %d", i, bit);
         }
+    }
     memcpy(b, a, sizeof b);
     assert_true(str_equal_secret(str_make(a, sizeof a), str_make(b, sizeof b)));
     assert_false(str_equal_secret(str_make(a, 31), str_make(b, 32)));

@@ -328,12 +328,13 @@ static void test_every_job_of_many_threads_runs_once(void **state)
     worker_pool_stop(pool);
     static bool seen[SUBMITTERS * JOBS_OF_EACH];
     assert_int_equal(atomic_load(&count), LENGTH(seen));
-    for (int s = 0; s < SUBMITTERS; s++)
+    for (int s = 0; s < SUBMITTERS; s++) {
         for (int i = 0; i < JOBS_OF_EACH; i++) {
             int ran_as = submitters[s].jobs[i].ran_as;
             CHECK(ran_as >= 0 && !seen[ran_as], "job %d of %d", i, s);
             seen[ran_as] = true;
         }
+    }
 }
 
 RUN_TESTS(cmocka_unit_test(test_a_thread_has_its_name_and_takes_no_signals),

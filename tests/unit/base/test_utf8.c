@@ -59,21 +59,24 @@ static void test_sequences_at_all_borders_agree_with_the_definition(void **state
     (void)state;
     static const unsigned char borders[] = {0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0,
                                             0xbf, 0xc0, 0xc2, 0xe0, 0xed, 0xf0, 0xf4, 0xff};
-    for (int lead = 0; lead < 256; lead++)
-        for (size_t i = 0; i < LENGTH(borders); i++)
-            for (size_t j = 0; j < LENGTH(borders); j++)
+    for (int lead = 0; lead < 256; lead++) {
+        for (size_t i = 0; i < LENGTH(borders); i++) {
+            for (size_t j = 0; j < LENGTH(borders); j++) {
                 for (size_t k = 0; k < LENGTH(borders); k++) {
                     unsigned char text[] = {(unsigned char)lead, borders[i], borders[j], borders[k]};
                     for (size_t len = 0; len <= 4; len++)
                         CHECK(utf8_valid(text, len) == valid_by_definition(text, len),
                               "%02x %02x %02x %02x, %zu", text[0], text[1], text[2], text[3], len);
                 }
+            }
+        }
+    }
 }
 
 static void test_one_bad_byte_is_found_at_any_place_of_ascii(void **state)
 {
     (void)state;
-    for (size_t len = 1; len <= 40; len++)
+    for (size_t len = 1; len <= 40; len++) {
         for (size_t place = 0; place < len; place++) {
             char *text = malloc(len); /* of exact size, so that an overrun is seen */
             memset(text, 'a', len);
@@ -84,6 +87,7 @@ static void test_one_bad_byte_is_found_at_any_place_of_ascii(void **state)
             CHECK(!utf8_valid(text, len), "%zu of %zu bytes", place, len);
             free(text);
         }
+    }
 }
 
 static void test_random_mixtures_agree_with_the_definition(void **state)

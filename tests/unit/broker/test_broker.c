@@ -56,11 +56,13 @@ static void deliver_one(const struct site *site, uint8_t from, uint8_t to, uint8
 static void test_a_message_arrives_once_with_the_lower_qos_whatever_the_versions(void **state)
 {
     static const uint8_t versions[] = {MQTT_3_1, MQTT_3_1_1, MQTT_5};
-    for (size_t from = 0; from < LENGTH(versions); from++)
-        for (size_t to = 0; to < LENGTH(versions); to++)
+    for (size_t from = 0; from < LENGTH(versions); from++) {
+        for (size_t to = 0; to < LENGTH(versions); to++) {
             for (uint8_t sent = 0; sent <= 2; sent++)
                 for (uint8_t granted = 0; granted <= 2; granted++)
                     deliver_one(*state, versions[from], versions[to], sent, granted);
+        }
+    }
 }
 
 static void test_a_qos_2_message_that_is_repeated_is_delivered_once(void **state)
@@ -256,11 +258,12 @@ static void test_six_hundred_retained_qos_2_messages_are_within_a_receive_maximu
 {
     struct client client;
     CLIENT_CONNECT(&client, *state, false, .id = "retains");
-    for (uint16_t i = 1; i <= 600; i++)
+    for (uint16_t i = 1; i <= 600; i++) {
         put_publish(
             &client,
             &(struct mqtt_publish){
                 .retain = true, .qos = 2, .packet_id = i, .topic = STR("r/many"), .payload = STR("x")});
+    }
     client_flush(&client);
     char expected[32];
     for (unsigned i = 1; i <= 600; i++) {

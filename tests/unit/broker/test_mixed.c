@@ -104,10 +104,11 @@ static void check_publish(struct receiver *receiver, const struct mqtt_publish *
 {
     struct mqtt_properties properties;
     mqtt_properties_init(&properties);
-    if (receiver->kind->version == MQTT_5)
+    if (receiver->kind->version == MQTT_5) {
         assert_int_equal(mqtt_properties_decode((const uint8_t *)publish->raw_props.data,
                                                 publish->raw_props.len, MQTT_LIST_PUBLISH, &properties),
                          MQTT_SUCCESS);
+    }
     uint32_t number;
     assert_true(publish->payload.len >= sizeof(number));
     memcpy(&number, publish->payload.data, sizeof(number));

@@ -366,11 +366,12 @@ static uint32_t collect(struct client *client, uint8_t *seen, uint32_t count)
 static void send_numbers(struct client *publisher, const char *topic, uint32_t from, uint32_t to)
 {
     char expected[32];
-    for (uint32_t i = from; i < to; i++)
+    for (uint32_t i = from; i < to; i++) {
         put_publish(publisher, &(struct mqtt_publish){.topic = str_of(topic),
                                                       .qos = 1,
                                                       .packet_id = (uint16_t)(i + 1),
                                                       .payload = str_make(&i, sizeof(i))});
+    }
     client_flush(publisher);
     for (uint32_t i = from; i < to; i++) {
         snprintf(expected, sizeof(expected), "PUBACK #%u 00", i + 1);

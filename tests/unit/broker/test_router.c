@@ -212,8 +212,8 @@ static int by_id(const void *a, const void *b)
 
 /* What of `who` matches a message of others, or of its own (where no-local subscriptions do not count), merged; false
  * if nothing does. ids are sorted. no_local: some subscription says so. */
-static bool merge_kept(const struct world *world, unsigned who, const char *topic, bool own, struct route_target *out,
-                       uint32_t *ids)
+static bool merge_kept(const struct world *world, unsigned who, const char *topic, bool own,
+                       struct route_target *out, uint32_t *ids)
 {
     *out = (struct route_target){.ids = ids, .own_only = own};
     bool any = false;
@@ -233,8 +233,8 @@ static bool merge_kept(const struct world *world, unsigned who, const char *topi
     return any;
 }
 
-static void check_merged(const struct route_target *target, const struct route_target *expected, const char *topic,
-                         unsigned who)
+static void check_merged(const struct route_target *target, const struct route_target *expected,
+                         const char *topic, unsigned who)
 {
     uint32_t ids[KEPT_MAX];
     CHECK(target->qos == expected->qos && target->no_local == expected->no_local &&
@@ -250,8 +250,8 @@ static void check_merged(const struct route_target *target, const struct route_t
 
 /* How many targets the subscriber has: a second one for its own messages, if some of its subscriptions that match are
  * no-local and some are not. */
-static uint32_t check_target(const struct world *world, const struct route *route, unsigned who, const char *topic,
-                             bool expected_here)
+static uint32_t check_target(const struct world *world, const struct route *route, unsigned who,
+                             const char *topic, bool expected_here)
 {
     uint32_t ids[KEPT_MAX], own_ids[KEPT_MAX];
     struct route_target expected, own;

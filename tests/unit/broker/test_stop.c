@@ -20,11 +20,12 @@ static void test_a_stop_tells_clients_and_gives_everything_back(void **state)
             subscribe_to(&clients[i], "#", 2);
         }
         client_open_sized(&silent, &site, MQTT_5, 0); /* has not said CONNECT */
-        for (unsigned i = 0; i < 50; i++)
+        for (unsigned i = 0; i < 50; i++) {
             put_publish(&clients[0], &(struct mqtt_publish){.topic = STR("t"),
                                                             .qos = 2,
                                                             .packet_id = (uint16_t)(i + 1),
                                                             .payload = STR("on its way")});
+        }
         client_flush(&clients[0]);
         site_halt(&site, round == 0 ? 10000 : 0);
         for (unsigned i = 0; i < LENGTH(clients); i++) {

@@ -180,11 +180,12 @@ static void test_a_client_may_go_while_its_acknowledgements_wait(void **state)
     site_start(&site, 2, NULL);
     for (int round = 0; round < 50; round++) {
         CLIENT_CONNECT(&client, &site, round > 0, .id = "c", .keep = true);
-        for (uint16_t i = 1; i <= 20; i++)
+        for (uint16_t i = 1; i <= 20; i++) {
             put_publish(
                 &client,
                 &(struct mqtt_publish){
                     .topic = STR("t"), .qos = 1, .packet_id = i, .retain = true, .payload = STR("x")});
+        }
         put_subscribe(&client, 21, "t", (struct mqtt_subscription){.qos = 1}, 0);
         mqtt_encode_unsubscribe(&client.out, MQTT_5, 22, NULL, &STR("t"), 1);
         if (round % 2 == 0)

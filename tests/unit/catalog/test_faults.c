@@ -240,11 +240,12 @@ static void check_ledger(struct fixture *fixture, const struct ledger *ledger, l
     struct found found = {{0}};
     ASSERT_OK(catalog_check(fixture->catalog, &fixture->err), fixture->err);
     ASSERT_OK(catalog_retained_each(fixture->catalog, 0, find_value, &found, &fixture->err), fixture->err);
-    for (int i = 0; i < TOPICS; i++)
+    for (int i = 0; i < TOPICS; i++) {
         CHECK(found.value[i] == ledger->stored[i] ||
                   (found.value[i] > ledger->stored[i] && found.value[i] <= ledger->failed[i]),
               "call %ld, topic %d: %d; stored %d, then failed up to %d", round, i, found.value[i],
               ledger->stored[i], ledger->failed[i]);
+    }
     struct catalog_user user = {0};
     bool has_user = catalog_user_get(fixture->catalog, STR("u"), &user, NULL);
     if (has_user)

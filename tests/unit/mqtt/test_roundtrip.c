@@ -372,10 +372,11 @@ static void check_case(uint64_t seed, uint8_t type, uint8_t version)
 static void test_every_packet_survives_encoding_and_decoding(void **state)
 {
     (void)state;
-    for (uint8_t version = MQTT_3_1; version <= MQTT_5; version++)
+    for (uint8_t version = MQTT_3_1; version <= MQTT_5; version++) {
         for (uint8_t type = MQTT_CONNECT; type <= (version == MQTT_5 ? MQTT_AUTH : MQTT_DISCONNECT); type++)
             for (uint64_t i = 0; i < CASES_EACH; i++)
                 check_case(i << 8 | (uint64_t)type << 4 | version, type, version);
+    }
 }
 
 /* Packets whose fields leave no optional end: none of their cuts is a packet, whatever its header says. */

@@ -127,12 +127,19 @@ UNUSED_OK static void server_listen(struct server *server, struct listener_optio
         fail_msg("%s", err.text);
 }
 
-UNUSED_OK static void server_start(struct server *server, unsigned reactors, const struct channel_ops *ops)
+/* A fresh server with one listener. */
+UNUSED_OK static void server_start_with(struct server *server, unsigned reactors,
+                                        struct listener_options options)
 {
     memset(server, 0, sizeof *server);
     log_set_level(LOG_LEVEL_ERROR);
     server_start_group(server, &(struct reactor_group_options){.count = reactors});
-    server_listen(server, (struct listener_options){.ops = ops});
+    server_listen(server, options);
+}
+
+UNUSED_OK static void server_start(struct server *server, unsigned reactors, const struct channel_ops *ops)
+{
+    server_start_with(server, reactors, (struct listener_options){.ops = ops});
 }
 
 UNUSED_OK static void server_stop(struct server *server)
@@ -144,6 +151,62 @@ UNUSED_OK static void server_stop(struct server *server)
     listener_free(server->listener);
     reactor_group_free(server->group);
 }
+
+/* ---- Much output ----------------------------------------------------------------------------------------- */
+
+/* More than the system's buffers take: a slow reader blocks it. */
+enum { OUTPUT_TARGET = 16 << 20 };
+
+UNUSED_OK static uint8_t pattern(size_t i)
+{
+    return (uint8_t)(i * 31 + (i >> 8));
+}
+
+/* Fails the test if the bytes are not those of the pattern from `at` on. */
+UNUSED_OK static void expect_pattern(const uint8_t *bytes, size_t len, size_t at)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (bytes[i] != pattern(at + i))
+            fail_msg("byte %zu is wrong", at + i);
+    }
+}
+
+/* Writes the pattern for as long as the channel takes more, then closes. */
+UNUSED_OK static void produce(struct channel *channel)
+{
+    struct connection *connection = connection_of(channel);
+    while (connection->seen < OUTPUT_TARGET) {
+        if (!channel_ready(channel)) {
+            atomic_fetch_add(&server_of(channel)->counts.blocked, 1);
+            return;
+        }
+        /* Bounded: what is pending never passes the mark by more than one message. */
+        assert_true(channel_pending_bytes(channel) <= CHANNEL_HIGH_WATER_BYTES);
+        size_t n = 1 + connection->seen % 5000;
+        uint8_t *at = channel_reserve(channel, n);
+        for (size_t i = 0; i < n; i++)
+            at[i] = pattern(connection->seen + i);
+        channel_commit(channel, n);
+        connection->seen += n;
+    }
+    channel_close(channel, NULL);
+}
+
+UNUSED_OK static size_t data_produces(struct channel *channel, uint8_t *data, size_t len)
+{
+    (void)data;
+    produce(channel);
+    return len;
+}
+
+UNUSED_OK static void drained_produces(struct channel *channel)
+{
+    drained_counted(channel);
+    produce(channel);
+}
+
+UNUSED_OK static const struct channel_ops produce_ops = {open_counted, data_produces, drained_produces,
+                                                         timeout_counted, closed_counted};
 
 /* ---- Clients --------------------------------------------------------------------------------------------- */
 

@@ -161,53 +161,11 @@ static void test_nothing_is_shown_while_paused(void **state)
 
 /* ---- Output ---------------------------------------------------------------------------------------------- */
 
-enum { OUTPUT_TARGET = 32 << 20 };
-
-static uint8_t pattern(size_t i)
-{
-    return (uint8_t)(i * 31 + (i >> 8));
-}
-
-static void produce(struct channel *channel)
-{
-    struct connection *connection = connection_of(channel);
-    while (connection->seen < OUTPUT_TARGET) {
-        if (!channel_ready(channel)) {
-            atomic_fetch_add(&server_of(channel)->counts.blocked, 1);
-            return;
-        }
-        /* Bounded: what is pending never passes the mark by more than one message. */
-        assert_true(channel_pending_bytes(channel) <= CHANNEL_HIGH_WATER_BYTES);
-        size_t n = 1 + connection->seen % 5000;
-        uint8_t *at = channel_reserve(channel, n);
-        for (size_t i = 0; i < n; i++)
-            at[i] = pattern(connection->seen + i);
-        channel_commit(channel, n);
-        connection->seen += n;
-    }
-    channel_close(channel, NULL);
-}
-
-static size_t data_produces(struct channel *channel, uint8_t *data, size_t len)
-{
-    (void)data;
-    produce(channel);
-    return len;
-}
-
-static void drained_produces(struct channel *channel)
-{
-    drained_counted(channel);
-    produce(channel);
-}
-
 static void test_slow_reader_gets_everything_with_bounded_output(void **state)
 {
     (void)state;
-    static const struct channel_ops ops = {open_counted, data_produces, drained_produces, timeout_counted,
-                                           closed_counted};
     struct server server;
-    server_start(&server, 1, &ops);
+    server_start(&server, 1, &produce_ops);
     int fd = client_connect_sized(listener_address(server.listener), 16384);
     client_send(fd, "x", 1);
     WAIT_FOR(atomic_load(&server.counts.blocked) > 0);
@@ -219,10 +177,7 @@ static void test_slow_reader_gets_everything_with_bounded_output(void **state)
             assert_int_equal(n, 0);
             break;
         }
-        for (ssize_t i = 0; i < n; i++) {
-            if (piece[i] != pattern(seen + (size_t)i))
-                fail_msg("byte %zu is wrong", seen + (size_t)i);
-        }
+        expect_pattern(piece, (size_t)n, seen);
         seen += (size_t)n;
     }
     assert_true(seen >= OUTPUT_TARGET);

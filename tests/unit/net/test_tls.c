@@ -9,10 +9,7 @@ static struct tls_options plain_tls(void)
 
 static void start(struct server *server, const struct channel_ops *ops, const struct tls_options *tls)
 {
-    memset(server, 0, sizeof *server);
-    log_set_level(LOG_LEVEL_ERROR);
-    server_start_group(server, &(struct reactor_group_options){.count = 2});
-    server_listen(server, (struct listener_options){.ops = ops, .tls = tls});
+    server_start_with(server, 2, (struct listener_options){.ops = ops, .tls = tls});
 }
 
 static void test_echo_over_both_versions(void **state)
@@ -77,52 +74,12 @@ static void test_bytes_that_are_no_tls_are_refused(void **state)
 
 /* ---- Slow readers ---------------------------------------------------------------------------------------- */
 
-enum { OUTPUT_TARGET = 16 << 20 };
-
-static uint8_t pattern(size_t i)
-{
-    return (uint8_t)(i * 31 + (i >> 8));
-}
-
-static void produce(struct channel *channel)
-{
-    struct connection *connection = connection_of(channel);
-    while (connection->seen < OUTPUT_TARGET) {
-        if (!channel_ready(channel)) {
-            atomic_fetch_add(&server_of(channel)->counts.blocked, 1);
-            return;
-        }
-        size_t n = 1 + connection->seen % 3000;
-        uint8_t *at = channel_reserve(channel, n);
-        for (size_t i = 0; i < n; i++)
-            at[i] = pattern(connection->seen + i);
-        channel_commit(channel, n);
-        connection->seen += n;
-    }
-    channel_close(channel, NULL);
-}
-
-static size_t data_produces(struct channel *channel, uint8_t *data, size_t len)
-{
-    (void)data;
-    produce(channel);
-    return len;
-}
-
-static void drained_produces(struct channel *channel)
-{
-    drained_counted(channel);
-    produce(channel);
-}
-
 static void test_slow_reader_gets_everything_and_a_goodbye(void **state)
 {
     (void)state;
-    static const struct channel_ops ops = {open_counted, data_produces, drained_produces, timeout_counted,
-                                           closed_counted};
     struct server server;
     struct tls_options tls = plain_tls();
-    start(&server, &ops, &tls);
+    start(&server, &produce_ops, &tls);
     struct tls_client client;
     assert_true(tls_connect(&client, &server, (struct tls_client_options){0}));
     tls_send(&client, "x", 1);
@@ -131,10 +88,7 @@ static void test_slow_reader_gets_everything_and_a_goodbye(void **state)
     size_t seen = 0;
     size_t n;
     while (SSL_read_ex(client.ssl, piece, sizeof piece, &n) == 1) {
-        for (size_t i = 0; i < n; i++) {
-            if (piece[i] != pattern(seen + i))
-                fail_msg("byte %zu is wrong", seen + i);
-        }
+        expect_pattern(piece, n, seen);
         seen += n;
     }
     assert_int_equal(SSL_get_error(client.ssl, 0), SSL_ERROR_ZERO_RETURN);
@@ -356,12 +310,9 @@ static void test_handshake_that_does_not_come_times_out(void **state)
 {
     (void)state;
     struct server server;
-    memset(&server, 0, sizeof server);
-    log_set_level(LOG_LEVEL_ERROR);
-    server_start_group(&server, &(struct reactor_group_options){.count = 1});
     struct tls_options tls = plain_tls();
-    server_listen(&server,
-                  (struct listener_options){.ops = &echo_ops, .tls = &tls, .handshake_timeout_s = 1});
+    server_start_with(&server, 1,
+                      (struct listener_options){.ops = &echo_ops, .tls = &tls, .handshake_timeout_s = 1});
     int fd = client_connect(&server);
     int64_t begin_ms = clock_mono_ms();
     client_expect_end(fd);
@@ -389,15 +340,13 @@ static void test_proxy_then_tls_then_websocket(void **state)
 {
     (void)state;
     struct server server;
-    memset(&server, 0, sizeof server);
-    log_set_level(LOG_LEVEL_ERROR);
-    server_start_group(&server, &(struct reactor_group_options){.count = 1});
     struct tls_options tls = plain_tls();
-    server_listen(&server, (struct listener_options){.ops = &peer_ops,
-                                                     .tls = &tls,
-                                                     .websocket = true,
-                                                     .websocket_path = "/mqtt",
-                                                     .proxy_protocol = true});
+    server_start_with(&server, 1,
+                      (struct listener_options){.ops = &peer_ops,
+                                                .tls = &tls,
+                                                .websocket = true,
+                                                .websocket_path = "/mqtt",
+                                                .proxy_protocol = true});
     struct tls_client client;
     assert_true(tls_connect(
         &client, &server,
@@ -458,10 +407,9 @@ static void test_layers_move_with_their_channel(void **state)
     tls_close(&client);
     server_stop(&server);
 
-    memset(&server, 0, sizeof server);
-    server_start_group(&server, &(struct reactor_group_options){.count = 2});
-    server_listen(&server, (struct listener_options){
-                               .ops = &ops, .tls = &tls, .websocket = true, .websocket_path = "/mqtt"});
+    server_start_with(
+        &server, 2,
+        (struct listener_options){.ops = &ops, .tls = &tls, .websocket = true, .websocket_path = "/mqtt"});
     assert_true(tls_connect(&client, &server, (struct tls_client_options){0}));
     tls_send(&client, WS_REQUEST, strlen(WS_REQUEST));
     tls_expect(&client, WS_ANSWER);

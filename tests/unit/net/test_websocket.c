@@ -3,11 +3,8 @@
 
 static void start(struct server *server, const struct channel_ops *ops)
 {
-    memset(server, 0, sizeof *server);
-    log_set_level(LOG_LEVEL_ERROR);
-    server_start_group(server, &(struct reactor_group_options){.count = 1});
-    server_listen(server,
-                  (struct listener_options){.ops = ops, .websocket = true, .websocket_path = "/mqtt"});
+    server_start_with(server, 1,
+                      (struct listener_options){.ops = ops, .websocket = true, .websocket_path = "/mqtt"});
 }
 
 static void test_frames_are_echoed(void **state)

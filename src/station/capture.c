@@ -1,0 +1,446 @@
+/* Capture: a message that is published and matches a station's topics goes to its log, and its acknowledgement waits
+ * for that. The station is a subscriber of any reactor:
+ *
+ *   deliver()            on the publisher's reactor: the message is written into the batch of (station, reactor), the
+ *                        acknowledgement's ticket is held
+ *   end of the turn      the batch is submitted
+ *   done()               on a log writer, when it is on disk: mails the batch home
+ *   come_home()          on the reactor: all tickets of the batch are done; the batch is used again
+ *
+ * A message with the user property `msg-id` claims its id first (ids.h): a duplicate of a stored one is acknowledged
+ * without being stored, one of a message that is on its way waits for the same end. Messages without it take no lock.
+ *
+ * What can fail: the log's queue is full (the batch waits and is tried again, in order; the publisher's bytes are charged,
+ * so that it is not read for long); the disk is full or failing, or the message is larger than the station takes: then
+ * the publisher is refused, by 0x97 in MQTT 5, without an acknowledgement before. QoS 0 is accepted when it comes. */
+#include "station/station_internal.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <assert.h>
+
+#define BATCH_BYTES   ((size_t)1 << 20) /* a batch is submitted within the turn above */
+#define SPARE_MAX     64
+#define TRY_AGAIN_MS  5
+#define REBUILD_BYTES ((size_t)1 << 20)
+
+struct capture_batch {
+    struct log_batch batch; /* first */
+    struct mail mail;
+    struct capture_batch *next;
+    struct station *station; /* a reference */
+    struct post *post;
+    struct ack_ticket **tickets;
+    uint32_t ticket_count;
+    uint32_t ticket_cap;
+    struct id_entry *ids;
+    int64_t time_ms;
+    uint32_t message_count;
+    size_t bytes;   /* of its records; charged to the reactor */
+    uint8_t reason; /* once it is done */
+};
+
+struct capture {
+    struct turn_task task; /* first */
+    struct station *station;
+    struct post *post;
+    struct capture_batch *open;  /* is being filled */
+    struct capture_batch *first; /* not taken by the log's queue, in order */
+    struct capture_batch *last;
+    struct list waiting; /* post.waiting, while there are such */
+};
+
+/* ---- Batches --------------------------------------------------------------------------------------------- */
+
+static void done(struct log_batch *batch, const struct error *err);
+static void come_home(struct reactor *reactor, struct mail *mail);
+
+static struct capture_batch *batch_take(struct capture *capture)
+{
+    struct post *post = capture->post;
+    struct capture_batch *batch = post->spare;
+    if (batch != NULL) {
+        post->spare = batch->next;
+        post->spare_count--;
+    } else {
+        batch = mem_zalloc(sizeof(*batch));
+        batch->batch.done = done;
+        batch->mail.run = come_home;
+    }
+    batch->next = NULL;
+    batch->station = station_ref(capture->station);
+    batch->post = post;
+    batch->reason = MQTT_SUCCESS;
+    batch->message_count = 0;
+    batch->bytes = 0;
+    return batch;
+}
+
+static void batch_free(struct capture_batch *batch)
+{
+    log_batch_reset(&batch->batch);
+    mem_free(batch->tickets);
+    mem_free(batch);
+}
+
+/* Thread: the post's. */
+static void batch_give_back(struct capture_batch *batch)
+{
+    struct post *post = batch->post;
+    if (post->spare_count == SPARE_MAX) {
+        batch_free(batch);
+        return;
+    }
+    log_batch_reset(&batch->batch);
+    batch->next = post->spare;
+    post->spare = batch;
+    post->spare_count++;
+}
+
+void capture_free_spare(struct post *post)
+{
+    while (post->spare != NULL) {
+        struct capture_batch *batch = post->spare;
+        post->spare = batch->next;
+        batch_free(batch);
+    }
+    post->spare_count = 0;
+}
+
+static void add_ticket(struct capture_batch *batch, struct ack_ticket *ticket)
+{
+    if (batch->ticket_count == batch->ticket_cap) {
+        batch->ticket_cap = batch->ticket_cap > 0 ? 2 * batch->ticket_cap : 16;
+        batch->tickets = mem_realloc(batch->tickets, batch->ticket_cap * sizeof(*batch->tickets));
+    }
+    batch->tickets[batch->ticket_count++] = ticket;
+}
+
+static void count(_Atomic uint64_t *counter, uint64_t more)
+{
+    atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
+}
+
+/* The batch has ended, well or not. `here`: the call is a mail of its reactor's own. */
+static void finish(struct capture_batch *batch, bool here)
+{
+    struct station *station = batch->station;
+    bool stored = batch->reason == MQTT_SUCCESS;
+    count(stored ? &station->messages_in : &station->refused, batch->message_count);
+    if (stored)
+        count(&station->bytes_in, batch->bytes);
+    ids_settle(&station->ids, batch->ids, stored, batch->batch.first_offset, batch->time_ms);
+    batch->ids = NULL;
+    for (uint32_t i = 0; i < batch->ticket_count; i++) {
+        if (here)
+            ticket_done_here(batch->tickets[i], batch->reason);
+        else
+            ticket_done(batch->tickets[i], batch->reason);
+    }
+    batch->ticket_count = 0;
+    if (stored)
+        keeper_touch(station);
+    batch->station = NULL;
+    station_unref(station);
+}
+
+static void credit(struct capture_batch *batch)
+{
+    service_credit(batch->post->all->broker, batch->post->index, batch->bytes);
+}
+
+/* On a log writer. */
+static void done(struct log_batch *batch, const struct error *err)
+{
+    struct capture_batch *mine = (struct capture_batch *)batch;
+    mine->reason = err == NULL ? MQTT_SUCCESS : capture_reason(err);
+    reactor_post(mine->post->reactor, &mine->mail);
+}
+
+static void come_home(struct reactor *reactor, struct mail *mail)
+{
+    struct capture_batch *batch = CONTAINER_OF(mail, struct capture_batch, mail);
+    finish(batch, reactor != NULL);
+    if (reactor == NULL) { /* it has stopped */
+        batch_free(batch);
+        return;
+    }
+    credit(batch);
+    batch_give_back(batch);
+}
+
+/* Only what PUBACK and PUBREC may carry (MQTT 5, 3.4.2.1). */
+uint8_t capture_reason(const struct error *err)
+{
+    return err->code == ERR_CLOSED ? MQTT_UNSPECIFIED_ERROR /* deleted meanwhile */ : MQTT_QUOTA_EXCEEDED;
+}
+
+/* ---- Submitting ------------------------------------------------------------------------------------------ */
+
+/* False: the log's queue is full, the batch is as before. */
+static bool submit(struct capture_batch *batch)
+{
+    struct error err;
+    struct log *log = station_log_enter(batch->station);
+    bool taken = false;
+    if (log == NULL) {
+        station_gone(batch->station, &err);
+    } else {
+        taken = log_append(log, &batch->batch, &err);
+        station_log_leave(batch->station);
+    }
+    if (taken)
+        return true;
+    if (err.code == ERR_BUSY)
+        return false;
+    batch->reason = capture_reason(&err);
+    finish(batch, false); /* perhaps within deliver() */
+    credit(batch);
+    batch_give_back(batch);
+    return true;
+}
+
+static void wait_for_log(struct capture *capture, struct capture_batch *batch)
+{
+    struct post *post = capture->post;
+    if (capture->first == NULL) {
+        capture->first = batch;
+        list_append(&post->waiting, &capture->waiting);
+        if (!heap_contains(&post->again.node))
+            timer_set(post->reactor, &post->again, reactor_now_ms(post->reactor) + TRY_AGAIN_MS);
+    } else {
+        capture->last->next = batch;
+    }
+    capture->last = batch;
+}
+
+static void flush(struct capture *capture)
+{
+    struct capture_batch *batch = capture->open;
+    if (batch == NULL)
+        return;
+    capture->open = NULL;
+    if (capture->first != NULL || !submit(batch))
+        wait_for_log(capture, batch);
+}
+
+static void turn_end(struct turn_task *task)
+{
+    flush((struct capture *)task);
+}
+
+void capture_retry(struct post *post)
+{
+    LIST_EACH_SAFE(it, &post->waiting)
+    {
+        struct capture *capture = CONTAINER_OF(it, struct capture, waiting);
+        while (capture->first != NULL) {
+            struct capture_batch *batch = capture->first, *next = batch->next;
+            batch->next = NULL;
+            if (!submit(batch)) {
+                batch->next = next;
+                break;
+            }
+            capture->first = next;
+        }
+        if (capture->first == NULL)
+            list_remove(&capture->waiting);
+    }
+    if (!list_empty(&post->waiting))
+        timer_set(post->reactor, &post->again, reactor_now_ms(post->reactor) + TRY_AGAIN_MS);
+}
+
+/* ---- Delivery -------------------------------------------------------------------------------------------- */
+
+static struct capture *capture_of(struct station *station, struct post *post)
+{
+    struct capture **slot = &station->captures[post->index];
+    if (*slot == NULL) {
+        *slot = mem_zalloc(sizeof(**slot));
+        **slot = (struct capture){.task.run = turn_end, .station = station, .post = post};
+    }
+    return *slot;
+}
+
+/* Nobody delivers any more. What waits for the log is given up: the broker has stopped or the station is deleted. */
+void capture_free(struct capture *capture)
+{
+    if (capture == NULL)
+        return;
+    assert(capture->open == NULL);
+    while (capture->first != NULL) {
+        struct capture_batch *batch = capture->first;
+        capture->first = batch->next;
+        batch->reason = MQTT_UNSPECIFIED_ERROR;
+        finish(batch, false);
+        batch_free(batch);
+    }
+    list_remove(&capture->waiting);
+    mem_free(capture);
+}
+
+/* An acknowledgement that waits for the end of a message with the same id. */
+struct ticket_waiter {
+    struct id_waiter waiter;   /* first */
+    struct ack_ticket *ticket; /* NULL: nobody waits */
+};
+
+static void wake_ticket(struct id_waiter *waiter, bool stored, uint64_t offset)
+{
+    struct ticket_waiter *mine = (struct ticket_waiter *)waiter;
+    (void)offset;
+    if (mine->ticket != NULL)
+        ticket_done(mine->ticket, stored ? MQTT_SUCCESS : MQTT_QUOTA_EXCEEDED);
+    mem_free(mine);
+}
+
+static void release(struct ack_ticket *ticket, uint8_t reason)
+{
+    if (ticket != NULL)
+        ticket_done(ticket, reason);
+}
+
+/* False: it is a duplicate, and its ticket is taken care of. */
+static bool claim_id(struct station *station, struct str id, int64_t now_ms, struct ack_ticket *ticket,
+                     struct id_entry **entry)
+{
+    struct ticket_waiter *waiter = mem_alloc(sizeof(*waiter));
+    *waiter = (struct ticket_waiter){.waiter.wake = wake_ticket, .ticket = ticket};
+    uint64_t offset;
+    int64_t window_ms = atomic_load_explicit(&station->dedup_window_ms, memory_order_relaxed);
+    enum ids_claim claim = ids_claim(&station->ids, id, now_ms, window_ms, &waiter->waiter, entry, &offset);
+    if (claim == IDS_PENDING) {
+        count(&station->duplicates, 1);
+        return false;
+    }
+    mem_free(waiter);
+    if (claim == IDS_CLAIMED)
+        return true;
+    count(&station->duplicates, 1);
+    release(ticket, MQTT_SUCCESS);
+    return false;
+}
+
+static struct station_message message_of(const struct publication *publication)
+{
+    struct station_message message = {
+        .topic = publication->topic,
+        .payload = publication->payload,
+        .props = publication->props,
+        .client_id = publication_client_id(publication),
+        .username = publication_username(publication),
+        .qos = publication->qos,
+        .retain = publication->retain,
+    };
+    if (message.props.len > 0) {
+        size_t size;
+        size_t at = mqtt_property_find(message.props, MQTT_PROP_MESSAGE_EXPIRY, &size);
+        const uint8_t *value = (const uint8_t *)message.props.data + at;
+        if (at > 0)
+            message.expiry_s =
+                (uint32_t)value[0] << 24 | (uint32_t)value[1] << 16 | (uint32_t)value[2] << 8 | value[3];
+        message.id = envelope_id_of(message.props);
+    }
+    return message;
+}
+
+static void deliver(struct subscriber *subscriber, const struct route_target *target,
+                    struct publication *publication)
+{
+    (void)target;
+    struct station *station = (struct station *)subscriber;
+    struct post *post = &station->all->posts[publication_reactor(publication)];
+    struct station_message message = message_of(publication);
+    struct ack_ticket *ticket = publication_hold(publication);
+    if (message.topic.len + message.props.len + message.payload.len >
+        atomic_load_explicit(&station->max_message_bytes, memory_order_relaxed)) {
+        count(&station->refused, 1);
+        release(ticket, MQTT_QUOTA_EXCEEDED);
+        return;
+    }
+    int64_t now_ms = reactor_wall_ms(post->reactor);
+    struct id_entry *entry = NULL;
+    if (message.id.len > 0 && atomic_load_explicit(&station->dedup_window_ms, memory_order_relaxed) > 0 &&
+        !claim_id(station, message.id, now_ms, ticket, &entry))
+        return;
+    struct capture *capture = capture_of(station, post);
+    if (capture->open == NULL)
+        capture->open = batch_take(capture);
+    struct capture_batch *batch = capture->open;
+    if (entry != NULL) {
+        entry->index = batch->message_count;
+        entry->next = batch->ids;
+        batch->ids = entry;
+    }
+    size_t bytes = envelope_bytes(&message);
+    envelope_write(&message, log_batch_add(&batch->batch, now_ms, bytes));
+    batch->time_ms = now_ms;
+    batch->bytes += bytes;
+    batch->message_count++;
+    publication_charge(publication, bytes);
+    if (ticket != NULL)
+        add_ticket(batch, ticket);
+    if (batch->bytes >= BATCH_BYTES)
+        flush(capture);
+    else
+        publication_at_turn_end(publication, &capture->task);
+}
+
+static bool wants_durable(const struct subscriber *subscriber, const struct publication *publication)
+{
+    (void)subscriber;
+    return publication->qos > 0;
+}
+
+static void describe(const struct subscriber *subscriber, struct buf *out)
+{
+    buf_printf(out, "station %s", ((const struct station *)subscriber)->name);
+}
+
+const struct subscriber_ops capture_ops = {
+    .deliver = deliver,
+    .wants_durable = wants_durable,
+    .describe = describe,
+};
+
+/* ---- Ids after a restart --------------------------------------------------------------------------------- */
+
+static bool add_ids_of(struct station *station, struct log_chunk *chunk, uint64_t from, struct error *err)
+{
+    struct log_cursor cursor;
+    struct log_record record;
+    log_cursor_init(&cursor, chunk, from);
+    while (log_cursor_next(&cursor, &record)) {
+        struct station_message message;
+        if (!envelope_has_id(record.data))
+            continue;
+        if (!envelope_decode(record.data, &message, err))
+            return error_wrap(err, "offset %llu", (unsigned long long)record.offset);
+        ids_add(&station->ids, message.id, record.offset, record.time_ms);
+    }
+    return true;
+}
+
+bool capture_rebuild_ids(struct station *station, struct error *err)
+{
+    int64_t window_ms = atomic_load_explicit(&station->dedup_window_ms, memory_order_relaxed);
+    struct log_bounds bounds;
+    uint64_t offset;
+    log_bounds(station->log, &bounds);
+    if (window_ms == 0 || bounds.first == bounds.next)
+        return true;
+    if (!log_offset_of_time(station->log, clock_wall_ms() - window_ms + 1, &offset, err))
+        return false;
+    while (offset < bounds.next) {
+        struct log_chunk *chunk;
+        if (log_read(station->log, offset, REBUILD_BYTES, 0, &chunk, err) != LOG_READ)
+            return false;
+        bool ok = add_ids_of(station, chunk, offset, err);
+        offset = chunk->next_offset;
+        log_chunk_unref(chunk);
+        if (!ok)
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,216 @@
+/* See source.h. A read that fails is tried again every RETRY_MS: a bad record is reported once, never stepped over. */
+#include "station/source.h"
+
+#include "base/log.h"
+
+#include <assert.h>
+
+#define RETRY_MS 1000
+#define BUSY_MS  20 /* the workers' queue is full */
+
+static void done_or_ready(struct source *source, struct reactor *reactor)
+{
+    if (source->ending || reactor == NULL) {
+        if (source->ending && !source->waiting && !source->working) {
+            log_chunk_unref(source->chunk);
+            source->chunk = NULL;
+            source->ended(source);
+        }
+        return;
+    }
+    source->ready(source);
+}
+
+/* ---- The end of the log ---------------------------------------------------------------------------------- */
+
+/* On a log writer. */
+static void wake(struct log_waiter *waiter)
+{
+    struct source *source = CONTAINER_OF(waiter, struct source, waiter);
+    reactor_post(source->reactor, &source->tail);
+}
+
+static void tail_run(struct reactor *reactor, struct mail *mail)
+{
+    struct source *source = CONTAINER_OF(mail, struct source, tail);
+    source->waiting = false;
+    done_or_ready(source, reactor);
+}
+
+/* ---- Workers --------------------------------------------------------------------------------------------- */
+
+static void job_run(struct worker_job *job)
+{
+    struct source *source = CONTAINER_OF(job, struct source, job);
+    struct log *log = station_log_enter(source->station);
+    source->job_ok = false;
+    if (log == NULL) {
+        station_gone(source->station, &source->job_err);
+    } else if (source->job_kind == SOURCE_JOB_TIME) {
+        source->job_ok = log_offset_of_time(log, source->job_time_ms, &source->found, &source->job_err);
+    } else {
+        enum log_read_result result =
+            log_read(log, source->job_offset, source->job_bytes, 0, &source->chunk, &source->job_err);
+        source->job_ok = result != LOG_READ_FAILED; /* else the reactor looks again, and sees what it is */
+    }
+    if (log != NULL)
+        station_log_leave(source->station);
+    stations_job_done(source->station->all, source->reactor, &source->job_mail);
+}
+
+static void retry_in(struct source *source, int64_t ms)
+{
+    timer_set(source->reactor, &source->again, reactor_now_ms(source->reactor) + ms);
+}
+
+static void fire(struct reactor *reactor, struct timer *timer)
+{
+    (void)reactor;
+    struct source *source = CONTAINER_OF(timer, struct source, again);
+    source->ready(source);
+}
+
+static void note_failure(struct source *source, const struct error *err)
+{
+    if (!source->failing)
+        LOG_ERROR("station not read, tried again", LOG_TEXT("station", source->station->name),
+                  LOG_ERROR_OF(err));
+    source->failing = true;
+    retry_in(source, RETRY_MS);
+}
+
+static void job_mail_run(struct reactor *reactor, struct mail *mail)
+{
+    struct source *source = CONTAINER_OF(mail, struct source, job_mail);
+    source->working = false;
+    source->has_found = source->job_ok && source->job_kind == SOURCE_JOB_TIME;
+    if (!source->job_ok && !source->ending && reactor != NULL && source->job_err.code != ERR_CLOSED) {
+        note_failure(source, &source->job_err);
+        return;
+    }
+    done_or_ready(source, reactor);
+}
+
+static enum source_result ask_worker(struct source *source)
+{
+    if (source->working)
+        return SOURCE_LATER;
+    source->job.run = job_run;
+    if (stations_job(source->station->all, &source->job))
+        source->working = true;
+    else
+        retry_in(source, BUSY_MS);
+    return SOURCE_LATER;
+}
+
+/* ---- Reading --------------------------------------------------------------------------------------------- */
+
+void source_init(struct source *source, struct station *station, struct reactor *reactor,
+                 void (*ready)(struct source *source), void (*ended)(struct source *source))
+{
+    *source = (struct source){
+        .station = station,
+        .reactor = reactor,
+        .ready = ready,
+        .ended = ended,
+        .again.fire = fire,
+        .waiter.wake = wake,
+        .tail.run = tail_run,
+        .job_mail.run = job_mail_run,
+    };
+}
+
+static bool covers(const struct log_chunk *chunk, uint64_t offset)
+{
+    return offset >= chunk->first_offset && offset < chunk->next_offset;
+}
+
+static enum source_result read_log(struct source *source, struct log *log, uint64_t offset, size_t max_bytes,
+                                   struct log_chunk **chunk, uint64_t *first)
+{
+    struct log_bounds bounds;
+    struct error err = {0};
+    for (;;) {
+        switch (log_read(log, offset, max_bytes, LOG_NOWAIT, chunk, &err)) {
+        case LOG_READ: source->failing = false; return SOURCE_READ;
+        case LOG_READ_END:
+            if (source->waiting)
+                return SOURCE_LATER;
+            source->waiting = true; /* the mail may come before log_wait() returns */
+            if (log_wait(log, &source->waiter, offset))
+                return SOURCE_LATER;
+            source->waiting = false;
+            break;
+        case LOG_READ_BLOCKS:
+            source->job_kind = SOURCE_JOB_READ;
+            source->job_offset = offset;
+            source->job_bytes = max_bytes;
+            return ask_worker(source);
+        case LOG_READ_TRIMMED:
+            log_bounds(log, &bounds);
+            *first = bounds.first;
+            return SOURCE_TRIMMED;
+        case LOG_READ_FAILED: note_failure(source, &err); return SOURCE_LATER;
+        }
+    }
+}
+
+enum source_result source_read(struct source *source, uint64_t offset, size_t max_bytes,
+                               struct log_chunk **chunk, uint64_t *first)
+{
+    assert(!source->ending);
+    if (source->working || heap_contains(&source->again.node))
+        return SOURCE_LATER;
+    struct log *log = station_log_enter(source->station);
+    if (log == NULL)
+        return SOURCE_GONE;
+    enum source_result result;
+    struct log_bounds bounds;
+    log_bounds(log, &bounds);
+    struct log_chunk *brought = source->chunk;
+    source->chunk = NULL; /* from here on it may be a worker's again */
+    if (brought != NULL && covers(brought, offset) && offset >= bounds.first) {
+        *chunk = brought;
+        result = SOURCE_READ;
+        source->failing = false;
+    } else {
+        log_chunk_unref(brought);
+        result = read_log(source, log, offset, max_bytes, chunk, first);
+    }
+    station_log_leave(source->station);
+    return result;
+}
+
+enum source_result source_find(struct source *source, int64_t time_ms, uint64_t *offset)
+{
+    assert(!source->ending);
+    if (source->has_found) {
+        source->has_found = false;
+        *offset = source->found;
+        return SOURCE_READ;
+    }
+    if (source->working || heap_contains(&source->again.node))
+        return SOURCE_LATER;
+    if (station_is_closed(source->station) || source->station->log == NULL)
+        return SOURCE_GONE;
+    source->job_kind = SOURCE_JOB_TIME;
+    source->job_time_ms = time_ms;
+    return ask_worker(source);
+}
+
+void source_end(struct source *source)
+{
+    source->ending = true;
+    if (!source->station->all->reactors_gone)
+        timer_clear(source->reactor, &source->again);
+    if (source->waiting) {
+        struct log *log = station_log_enter(source->station);
+        if (log != NULL) {
+            if (log_wait_cancel(log, &source->waiter))
+                source->waiting = false;
+            station_log_leave(source->station);
+        } /* else closing the log wakes it */
+    }
+    if (!source->waiting && !source->working)
+        done_or_ready(source, source->reactor);
+}

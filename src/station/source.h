@@ -1,0 +1,58 @@
+/* Reading a station's log on a reactor, which must not wait for a disk.
+ *
+ *     source_read() ─▶ in memory: here it is
+ *                   ─▶ on disk: a worker reads it ─▶ mail ─▶ ready() ─▶ source_read() again
+ *                   ─▶ at the end: log_wait()     ─▶ mail ─▶ ready() ─▶ …
+ *
+ * Embedded in a reader or a consumer, whose memory must stay until source_end() has said that nothing is on its way any
+ * more. Thread: the reactor's. */
+#ifndef STATION_SOURCE_H
+#define STATION_SOURCE_H
+
+#include "station/station_internal.h"
+
+struct source {
+    /* The reactor's thread. */
+    struct station *station; /* borrowed */
+    struct reactor *reactor;
+    void (*ready)(struct source *source);
+    void (*ended)(struct source *source); /* once, after source_end() */
+    bool waiting;                         /* at the end of the log; `tail` comes */
+    bool working;                         /* a worker reads; `job_mail` comes */
+    bool ending;
+    bool failing; /* has been said */
+    struct timer again;
+    struct log_chunk *chunk; /* what the worker has read */
+    uint64_t found;          /* what the worker has found */
+    bool has_found;
+    /* Others', until their mail has come. */
+    struct log_waiter waiter;
+    struct mail tail;
+    struct worker_job job;
+    struct mail job_mail;
+    enum { SOURCE_JOB_READ, SOURCE_JOB_TIME } job_kind;
+    uint64_t job_offset;
+    size_t job_bytes;
+    int64_t job_time_ms;
+    struct error job_err;
+    bool job_ok;
+};
+
+enum source_result {
+    SOURCE_READ,
+    SOURCE_LATER,   /* ready() comes */
+    SOURCE_TRIMMED, /* expelled: go on at *first */
+    SOURCE_GONE     /* the station is deleted: nothing comes any more */
+};
+
+void source_init(struct source *source, struct station *station, struct reactor *reactor,
+                 void (*ready)(struct source *source), void (*ended)(struct source *source));
+/* The chunk with the record at `offset`; returns owned. */
+enum source_result source_read(struct source *source, uint64_t offset, size_t max_bytes,
+                               struct log_chunk **chunk, uint64_t *first);
+/* The offset of the first message at or after the time. */
+enum source_result source_find(struct source *source, int64_t time_ms, uint64_t *offset);
+/* `ended` is called when nothing is on its way any more: perhaps at once. */
+void source_end(struct source *source);
+
+#endif
