@@ -38,6 +38,7 @@ bool roll_open(struct log *log, struct error *err)
         return io_failed(err, fd, "open", path);
     log->fd = fd;
     log->allocated = (uint64_t)size;
+    log->stamped = UINT64_MAX; /* it is written over, or cut off */
     log->allocate_next = ALLOCATE_BYTES_FIRST;
     return true;
 }
