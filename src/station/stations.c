@@ -1,7 +1,7 @@
 /* All stations: opening them, and what is done to them by name.
  *
- * Opening: every row of the catalog is a station; its log is opened, and its ids are read from the last window. Who reads
- * it and captures for it comes later, with the broker.
+ * Opening: every row of the catalog is a station; its log is opened, several at a time, since after a crash each has a
+ * segment to scan. Who reads it and captures for it comes later, with the broker.
  *
  * Deleting is four steps, each of them durable, so that a crash between any two of them leaves a station or none:
  *
@@ -30,6 +30,7 @@
 
 #define PATH_BYTES        4096
 #define DEAD_SUFFIX       ".dead"
+#define OPENERS           3                   /* workers that help to open logs */
 #define BATCH_BYTES_SPARE ((uint32_t)1 << 20) /* of a batch, beyond the largest message */
 
 /* ---- Finding --------------------------------------------------------------------------------------------- */
@@ -176,9 +177,23 @@ static void stop_capture(struct station *station)
 
 /* ---- Opening all ----------------------------------------------------------------------------------------- */
 
+/* Stations whose logs are opened together: by the thread that opens all, and by what workers are free. */
+struct opening {
+    struct stations *all;
+    struct station **list;
+    size_t count;
+    size_t cap;
+    atomic_size_t next;
+    atomic_uint ended; /* openers, and jobs that were not taken */
+    struct opener {
+        struct worker_job job; /* first */
+        struct opening *opening;
+    } openers[OPENERS];
+};
+
 static bool load_station(struct str name, struct str object, int64_t created_ms, void *arg)
 {
-    struct stations *stations = arg;
+    struct opening *opening = arg;
     struct station_config config;
     struct error err = {0};
     station_config_init(&config);
@@ -187,14 +202,52 @@ static bool load_station(struct str name, struct str object, int64_t created_ms,
         station_config_free(&config);
         return true;
     }
-    struct station *station = station_new(stations, &config, created_ms);
-    if (!open_log(station, &err)) {
-        station->failure = err;
-        LOG_ERROR("station not opened", LOG_STR("station", name), LOG_ERROR_OF(&err));
+    if (opening->count == opening->cap) {
+        opening->cap = opening->cap > 0 ? 2 * opening->cap : 16;
+        opening->list = mem_realloc(opening->list, opening->cap * sizeof(struct station *));
     }
-    enlist(stations, station);
-    keeper_touch(station);
+    opening->list[opening->count++] = station_new(opening->all, &config, created_ms);
     return true;
+}
+
+static void open_logs(struct opening *opening)
+{
+    for (size_t i;
+         (i = atomic_fetch_add_explicit(&opening->next, 1, memory_order_relaxed)) < opening->count;) {
+        struct station *station = opening->list[i];
+        struct error err = {0};
+        if (open_log(station, &err))
+            continue;
+        station->failure = err;
+        LOG_ERROR("station not opened", LOG_TEXT("station", station->name), LOG_ERROR_OF(&err));
+    }
+}
+
+static void open_some(struct worker_job *job)
+{
+    struct opening *opening = ((struct opener *)job)->opening;
+    open_logs(opening);
+    atomic_fetch_add_explicit(&opening->ended, 1, memory_order_release); /* with what has been opened */
+}
+
+static bool load_stations(struct stations *stations, struct error *err)
+{
+    struct opening opening = {.all = stations};
+    bool ok = catalog_station_each(stations->catalog, load_station, &opening, err);
+    for (size_t i = 0; i < OPENERS; i++) {
+        opening.openers[i] = (struct opener){.job.run = open_some, .opening = &opening};
+        if (i + 1 >= opening.count || !worker_pool_submit(stations->workers, &opening.openers[i].job, NULL))
+            atomic_fetch_add_explicit(&opening.ended, 1, memory_order_relaxed);
+    }
+    open_logs(&opening);
+    while (atomic_load_explicit(&opening.ended, memory_order_acquire) < OPENERS)
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    for (size_t i = 0; i < opening.count; i++) {
+        enlist(stations, opening.list[i]);
+        keeper_touch(opening.list[i]);
+    }
+    mem_free(opening.list);
+    return ok;
 }
 
 static bool make_dir(const char *dir, struct error *err)
@@ -276,8 +329,7 @@ const struct feed_provider *stations_provider(struct stations *stations)
 static bool open_all(struct stations *stations, struct error *err)
 {
     return make_dir(stations->dir, err) && finish_deletions(stations, err) &&
-           positions_open(&stations->positions, stations->catalog, err) &&
-           catalog_station_each(stations->catalog, load_station, stations, err);
+           positions_open(&stations->positions, stations->catalog, err) && load_stations(stations, err);
 }
 
 struct stations *stations_open(const struct stations_options *options, struct error *err)
