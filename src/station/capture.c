@@ -437,8 +437,7 @@ bool capture_rebuild_ids(struct station *station, struct error *err)
         return false;
     while (offset < bounds.next) {
         struct log_chunk *chunk;
-        enum log_read_result result =
-            log_read(station->log, offset, REBUILD_BYTES, LOG_MARKED, &chunk, err);
+        enum log_read_result result = log_read(station->log, offset, REBUILD_BYTES, LOG_MARKED, &chunk, err);
         if (result != LOG_READ)
             return result == LOG_READ_END;
         bool ok = add_ids_of(station, chunk, offset, err);

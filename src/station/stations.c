@@ -121,9 +121,10 @@ static const char *path_of(const struct stations *stations, const char *prefix, 
     return out;
 }
 
-static struct log_options log_options_of(const struct station_config *config)
+static struct log_options log_options_of(const struct stations *stations, const struct station_config *config)
 {
     return (struct log_options){
+        .segment_bytes = stations->segment_bytes,
         .sync_ms = config->sync_ms,
         .max_batch_bytes = config->max_message_bytes > (uint32_t)16 << 20
                                ? config->max_message_bytes + BATCH_BYTES_SPARE
@@ -134,7 +135,7 @@ static struct log_options log_options_of(const struct station_config *config)
 static bool open_log(struct station *station, struct error *err)
 {
     char path[PATH_BYTES];
-    const struct log_options options = log_options_of(&station->config);
+    const struct log_options options = log_options_of(station->all, &station->config);
     station->log =
         log_open(station->all->engine, path_of(station->all, "", station->name, path), &options, err);
     if (station->log == NULL)
@@ -341,6 +342,7 @@ struct stations *stations_open(const struct stations_options *options, struct er
     stations->catalog = options->catalog;
     stations->engine = options->engine;
     stations->workers = options->workers;
+    stations->segment_bytes = options->segment_bytes;
     stations->provider = (struct feed_provider){
         .user = stations,
         .prefix = STATION_PREFIX,
@@ -526,7 +528,7 @@ static bool change(struct station *station, struct station_config *config, struc
     pthread_mutex_unlock(&station->lock);
     struct log *log = station_log_enter(station);
     if (log != NULL) {
-        const struct log_options options = log_options_of(&station->config);
+        const struct log_options options = log_options_of(station->all, &station->config);
         log_set_options(log, &options);
         station_log_leave(station);
     }
