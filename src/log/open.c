@@ -1,6 +1,6 @@
 /* Opening, and what a log finds after a crash.
  *
- *  1. The directory is made if it is missing, and locked.
+ *  1. The directory is made if it is missing, locked, and synced: what is seen in it need not be on disk yet.
  *  2. Names are read; what an interrupted roll or trim has left (*.new, start.tmp, an index without its segment, segments
  *     below the low-water mark) is removed.
  *  3. Every segment but the last is on disk (see roll.c). Its index says in 96 bytes what it holds; the segment is read
@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -77,7 +78,7 @@ void names_free(struct names *names)
     mem_free(names->fresh);
 }
 
-static bool sync_parent(const struct log_io *io, const char *dir, struct error *err)
+bool sync_parent(const struct log_io *io, const char *dir, struct error *err)
 {
     char parent[LOG_PATH_BYTES];
     snprintf(parent, sizeof parent, "%s", dir);
@@ -118,7 +119,7 @@ int lock_dir(const struct log_io *io, const char *dir, struct error *err)
 
 /* ---- Leftovers ------------------------------------------------------------------------------------------------- */
 
-static bool remove_name(struct log *log, uint64_t first, const char *suffix, bool *any, struct error *err)
+static bool remove_name(struct log *log, uint64_t first, const char *suffix, struct error *err)
 {
     const struct log_io *io = log->engine->io;
     char path[LOG_PATH_BYTES];
@@ -126,28 +127,28 @@ static bool remove_name(struct log *log, uint64_t first, const char *suffix, boo
     int rc = io->unlink(io->ctx, path);
     if (rc < 0 && rc != -ENOENT)
         return io_failed(err, rc, "remove", path);
-    *any = true;
     return true;
 }
 
-static bool remove_leftovers(struct log *log, struct names *names, struct error *err)
+/* Counts what is removed in *count. */
+static bool remove_leftovers(struct log *log, struct names *names, size_t *count, struct error *err)
 {
-    bool any = false;
+    *count = names->fresh_count;
     for (size_t i = 0; i < names->fresh_count; i++) {
-        if (!remove_name(log, names->fresh[i], ".new", &any, err))
+        if (!remove_name(log, names->fresh[i], ".new", err))
             return false;
     }
     if (names->start_tmp) {
         char path[LOG_PATH_BYTES];
         snprintf(path, sizeof path, "%s/start.tmp", log->dir);
         log->engine->io->unlink(log->engine->io->ctx, path); /* the next trim would replace it */
-        any = true;
+        ++*count;
     }
     size_t below = 0;
     while (below + 1 < names->count && names->segments[below + 1] <= log->start.first)
         below++;
-    for (size_t i = 0; i < below; i++) {
-        if (!remove_name(log, names->segments[i], ".seg", &any, err))
+    for (size_t i = 0; i < below; i++, ++*count) {
+        if (!remove_name(log, names->segments[i], ".seg", err))
             return false;
     }
     names->count -= below;
@@ -155,14 +156,20 @@ static bool remove_leftovers(struct log *log, struct names *names, struct error 
         memmove(names->segments, names->segments + below, names->count * sizeof *names->segments);
     for (size_t i = 0; i < names->index_count; i++) {
         uint64_t first = names->indexes[i];
-        if ((names->count == 0 ||
-             bsearch(&first, names->segments, names->count, sizeof first, by_number) == NULL) &&
-            !remove_name(log, first, ".idx", &any, err))
+        if (names->count != 0 &&
+            bsearch(&first, names->segments, names->count, sizeof first, by_number) != NULL)
+            continue;
+        if (!remove_name(log, first, ".idx", err))
             return false;
+        ++*count;
     }
-    if (!any)
-        return true;
-    int rc = log->engine->io->sync_dir(log->engine->io->ctx, log->dir_fd);
+    return true;
+}
+
+static bool sync_names(struct log *log, struct error *err)
+{
+    const struct log_io *io = log->engine->io;
+    int rc = io->sync_dir(io->ctx, log->dir_fd);
     return rc >= 0 || io_failed(err, rc, "sync the directory", log->dir);
 }
 
@@ -189,9 +196,10 @@ static bool load_sealed(struct log *log, uint64_t first, uint64_t end, struct er
         struct error failed;
         if (!index_rebuild(log->engine->io, log->dir, first, end, &segment, &index, err))
             return false;
-        if (!index_write(log->engine->io, log->dir, &segment, &index, &failed))
+        if (!index_write(log->engine->io, log->dir, &segment, &index, &failed)) {
             LOG_WARNING("index not written: it will be made when it is needed", LOG_TEXT("log", log->dir),
                         LOG_ERROR_OF(&failed));
+        }
         index_free(&index);
     }
     const struct segment *former = log->sealed_count != 0 ? &log->sealed[log->sealed_count - 1] : NULL;
@@ -324,20 +332,31 @@ static void begin_at_start(struct log *log)
     log->assigned_time = log->durable_time = log->start.time_before;
 }
 
-static bool load_segments(struct log *log, const struct names *names, bool started, struct error *err)
+static bool names_are_complete(struct log *log, const struct names *names, struct error *err)
 {
-    if (names->count == 0) {
-        if (started) {
-            error_set(err, ERR_CORRUPT, "log %s has a low-water mark and no segments", log->dir);
-            return error_hint(err, "restore the .seg files, or remove the directory to begin anew");
-        }
-        begin_at_start(log);
-        return true;
+    if (names->count == 0 && log->start.first != 0) {
+        error_set(err, ERR_CORRUPT, "log %s has a low-water mark and no segments", log->dir);
+        return error_hint(err, "restore the .seg files, or remove the directory to begin anew");
     }
-    if (names->segments[0] > log->start.first) {
+    if (names->count != 0 && !log->started) {
+        error_set(err, ERR_CORRUPT, "log %s has segments and no low-water mark", log->dir);
+        return error_hint(err, "restore the start file");
+    }
+    if (names->count != 0 && names->segments[0] > log->start.first) {
         error_set(err, ERR_CORRUPT, "log %s begins at offset %" PRIu64 ", its first segment at %" PRIu64,
                   log->dir, log->start.first, names->segments[0]);
-        return error_hint(err, "restore the .seg and start files that are missing");
+        return error_hint(err, "restore the .seg files that are missing");
+    }
+    return true;
+}
+
+static bool load_segments(struct log *log, const struct names *names, struct error *err)
+{
+    if (!names_are_complete(log, names, err))
+        return false;
+    if (names->count == 0) {
+        begin_at_start(log);
+        return true;
     }
     for (size_t i = 0; i + 1 < names->count; i++) {
         if (!load_sealed(log, names->segments[i], names->segments[i + 1], err))
@@ -358,11 +377,14 @@ static bool load_segments(struct log *log, const struct names *names, bool start
 
 static bool load(struct log *log, struct error *err)
 {
-    struct names names;
-    bool started;
-    bool ok = names_read(&names, log->engine->io, log->dir, err) &&
-              start_read(log->engine->io, log->dir, &log->start, &started, err) &&
-              remove_leftovers(log, &names, err) && load_segments(log, &names, started, err);
+    struct names names = {0};
+    size_t removed = 0;
+    bool uneven;
+    bool ok = sync_names(log, err) && names_read(&names, log->engine->io, log->dir, err) &&
+              start_read(log->engine->io, log->dir, &log->start, &log->started, &uneven, err) &&
+              (!uneven || start_write(log->engine->io, log->dir, log->dir_fd, &log->start, err)) &&
+              remove_leftovers(log, &names, &removed, err) && (removed == 0 || sync_names(log, err)) &&
+              load_segments(log, &names, err);
     names_free(&names);
     if (ok)
         log->next = log->assigned;
@@ -376,6 +398,7 @@ void segments_append(struct log *log, const struct segment *sealed)
         log->sealed_cap = log->sealed_cap != 0 ? 2 * log->sealed_cap : 2;
         log->sealed = mem_realloc(log->sealed, log->sealed_cap * sizeof *log->sealed);
     }
+    assert(log->sealed != NULL);
     log->sealed[log->sealed_count++] = copy;
 }
 
@@ -458,9 +481,6 @@ struct log *log_open(struct log_engine *engine, const char *dir, const struct lo
         io_failed(err, rc, "create", dir);
         return NULL;
     }
-    /* One that exists may have been made by somebody who died before the next line. */
-    if (!sync_parent(engine->io, dir, err))
-        return NULL;
     struct log *log = log_new(engine, dir, options);
     log->dir_fd = lock_dir(engine->io, dir, err);
     if (log->dir_fd < 0 || !load(log, err)) {

@@ -1,7 +1,7 @@
 /* Segments come and go at the end of a log, on its writer thread.
  *
  * The next segment: (1) sync the full one, (2) cut off what was preallocated, (3) write its index, (4) make the next file
- * under the name DIR/<first offset>.new, with its header, (5) sync it, (6) rename it to .seg, (7) sync the directory. So
+ * (and before the first one the start file) under the name DIR/<first offset>.new, with its header, (5) sync it, (6) rename it to .seg, (7) sync the directory. So
  * a .seg file always has a whole header, and every segment but the last is on disk. A crash before (6) leaves a .new file,
  * which the next start removes; then the full segment is still the last one.
  *
@@ -22,8 +22,6 @@
 
 #include <assert.h>
 #include <errno.h>
-
-#define ALLOCATE_BYTES_FIRST 16384u
 
 /* ---- The active segment's descriptor ---------------------------------------------------------------------------- */
 
@@ -104,6 +102,8 @@ struct fresh {
     struct index index;
     char path[LOG_PATH_BYTES]; /* .new */
     int fd;
+    bool renamed; /* or it was tried */
+    bool named;   /* it has its name, even if that is not sure to last */
 };
 
 static bool write_header(struct log *log, struct fresh *fresh, struct error *err)
@@ -169,6 +169,12 @@ static bool copy_committed(struct log *log, struct fresh *fresh, struct error *e
 static bool make_file(struct log *log, struct fresh *fresh, struct error *err)
 {
     const struct log_io *io = log->engine->io;
+    /* The directory is in its parent for good before anything in it counts. Not sooner: ten thousand logs that nobody
+     * has written to are opened without a wait for the disk. */
+    if (!log->started &&
+        (!sync_parent(io, log->dir, err) || !start_write(io, log->dir, log->dir_fd, &log->start, err)))
+        return false;
+    log->started = true;
     path_of_segment(fresh->path, log->dir, fresh->segment.first, ".new");
     int rc = io->unlink(io->ctx, fresh->path);
     if (rc < 0 && rc != -ENOENT)
@@ -182,18 +188,18 @@ static bool make_file(struct log *log, struct fresh *fresh, struct error *err)
     return rc >= 0 || io_failed(err, rc, "sync", fresh->path);
 }
 
-/* *named: it has its name, even if that is not sure to last. */
-static bool publish_file(struct log *log, struct fresh *fresh, bool *named, struct error *err)
+static bool publish_file(struct log *log, struct fresh *fresh, struct error *err)
 {
     const struct log_io *io = log->engine->io;
     char path[LOG_PATH_BYTES];
     path_of_segment(path, log->dir, fresh->segment.first, ".seg");
     FAULT_POINT("log.before_rename");
+    fresh->renamed = true;
     int rc = io->rename(io->ctx, fresh->path, path);
     FAULT_POINT("log.after_rename");
     if (rc < 0)
         return io_failed(err, rc, "rename", fresh->path);
-    *named = true;
+    fresh->named = true;
     rc = io->sync_dir(io->ctx, log->dir_fd);
     return rc >= 0 || io_failed(err, rc, "sync the directory", log->dir);
 }
@@ -275,12 +281,13 @@ static bool make_segment(struct log *log, struct error *err)
                     .salt = (uint32_t)random_u64()},
         .fd = -1,
     };
-    bool named = false;
-    if (make_file(log, &fresh, err) && publish_file(log, &fresh, &named, err)) {
+    if (make_file(log, &fresh, err) && publish_file(log, &fresh, err)) {
         adopt(log, &fresh);
         return true;
     }
-    if (named && active_segment(log) != NULL && active_segment(log)->first == fresh.segment.first) {
+    /* It may have its name, and then counts more than the former segment: nothing may be appended to that one. */
+    log->fresh_segment = log->fresh_segment || fresh.renamed;
+    if (fresh.named && active_segment(log) != NULL && active_segment(log)->first == fresh.segment.first) {
         /* The former file has lost its name, so this is what readers find; the next try replaces it again. */
         adopt(log, &fresh);
         unprove(log);
@@ -306,9 +313,10 @@ static void write_index(struct log *log)
     while (index.count != 0 && index.entries[index.count - 1].offset >= log->durable)
         index.count--;
     struct error err;
-    if (!index_write(log->engine->io, log->dir, &sealed, &index, &err))
+    if (!index_write(log->engine->io, log->dir, &sealed, &index, &err)) {
         LOG_WARNING("index not written: it will be made when it is needed", LOG_TEXT("log", log->dir),
                     LOG_ERROR_OF(&err));
+    }
 }
 
 bool roll_next(struct log *log, struct error *err)

@@ -5,10 +5,11 @@
  * leaves segments that the next start removes. If (4) fails, the mark stands, and the next trim removes them.
  *
  * The active segment is never removed; but when all of it is trimmed and it is large enough to matter, the writer starts
- * the next one, and it goes as well. */
+ * the next one, and it goes as well. If that fails (the disk may be full), it stays until it is full. */
 #include "log/log_internal.h"
 
 #include "base/fault.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,11 +22,12 @@ static bool measure(struct log *log, uint64_t below, struct start *out, struct e
     struct chunk *chunk = NULL;
     struct seek seek = {.by = SEEK_OFFSET, .number = below};
     enum log_read_result result = read_seek(log, &seek, 1, 0, &chunk, err);
-    if (result != LOG_READ)
-        return result == LOG_READ_FAILED
-                   ? false
-                   : error_set(err, ERR_INTERNAL, "offset %" PRIu64 " of log %s is not where it should be",
-                               below, log->dir);
+    if (result == LOG_READ_FAILED)
+        return false;
+    if (result != LOG_READ) {
+        return error_set(err, ERR_INTERNAL, "offset %" PRIu64 " of log %s is not where it should be", below,
+                         log->dir);
+    }
     const struct batch_header *header = &chunk->parts[0].header;
     *out = (struct start){below, header->bytes_before, header->floor_time};
     struct log_cursor cursor;
@@ -56,11 +58,12 @@ static bool next_start(struct log *log, uint64_t below, struct start *out, bool 
     return *nothing || below == next || measure(log, below, out, err);
 }
 
-/* The oldest segment, if all of it is below the mark. */
+/* The oldest segment, if all of it is below the mark. One segment always stays, so that a log that has lost its files is
+ * told from an empty one. */
 static bool oldest_trimmed(struct log *log, uint64_t *first)
 {
     pthread_mutex_lock(&log->lock);
-    bool found = log->sealed_count != 0 && log->sealed[0].end <= log->start.first;
+    bool found = log->has_active && log->sealed_count != 0 && log->sealed[0].end <= log->start.first;
     if (found)
         *first = log->sealed[0].first;
     pthread_mutex_unlock(&log->lock);
@@ -111,24 +114,24 @@ static void roll_on_writer(struct command *command)
     pthread_mutex_lock(&log->lock);
     bool waste = active_is_waste(log);
     pthread_mutex_unlock(&log->lock);
-    command->ok = !waste || log->failed || roll_next(log, &command->err);
-    if (!command->ok)
-        log_fail(log, &command->err);
+    struct error err;
+    if (waste && !log->failed && !roll_next(log, &err)) {
+        if (log->fresh_segment) /* the present one may not be appended to any more */
+            log_fail(log, &err);
+        LOG_WARNING("trimmed segment stays: the next one could not be made", LOG_TEXT("log", log->dir),
+                    LOG_ERROR_OF(&err));
+    }
     log_schedule(log);
 }
 
-static bool roll_waste(struct log *log, struct error *err)
+static void roll_waste(struct log *log)
 {
     pthread_mutex_lock(&log->lock);
     bool waste = active_is_waste(log);
     pthread_mutex_unlock(&log->lock);
-    if (!waste)
-        return true;
     struct command command = {.run = roll_on_writer, .log = log};
-    engine_run_command(log->writer, &command);
-    if (!command.ok && err != NULL)
-        *err = command.err;
-    return command.ok;
+    if (waste)
+        engine_run_command(log->writer, &command);
 }
 
 bool log_trim(struct log *log, uint64_t below, struct error *err)
@@ -147,7 +150,9 @@ bool log_trim(struct log *log, uint64_t below, struct error *err)
         log->start = start;
         pthread_mutex_unlock(&log->lock);
     }
-    ok = ok && roll_waste(log, err) && remove_trimmed(log, err);
+    if (ok)
+        roll_waste(log);
+    ok = ok && remove_trimmed(log, err);
     pthread_mutex_unlock(&log->trim_lock);
     return ok;
 }

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "harness.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
