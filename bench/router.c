@@ -4,7 +4,8 @@
  *
  * Half the filters are exact (dev/<id>/cmd). Of the others, nine in ten are one device's own (fleet/+/dev<id>/#), one
  * in ten a site's, with about ten subscribers each (t/<site>/#); t/# has 20. Resolving is measured call by call, with
- * a cache that holds one route, so that each call misses; hitting, with 1,000 topics that stay cached. Then 100,000
+ * a cache that holds one route, so that each call misses; hitting, with 1,000 topics that stay cached; then the same while
+ * wildcard filters that concern none of them come and go. Then 100,000
  * subscribers come to one filter, and go. */
 #include "broker/router.h"
 #include "base/buf.h"
@@ -137,6 +138,30 @@ static void measure_hits(struct router *router, uint64_t subscriptions)
     route_cache_free(cache);
 }
 
+/* One in a hundred look-ups comes after a device has subscribed and unsubscribed a wildcard of its own. */
+static void measure_churn(struct router *router, struct subscriber *subscriber, uint64_t subscriptions)
+{
+    enum { ROUNDS = 20000, LOOKUPS_EACH = 100 };
+    static char texts[HOT][64];
+    struct route_cache *cache = route_cache_new(router, 0, 2 * HOT, 64 << 20);
+    struct topic_filter filter;
+    struct subscribe_options options = {.qos = 1};
+    uint64_t took = 0;
+    for (size_t i = 0; i < HOT; i++)
+        topic_text(texts[i], sizeof texts[i], i * 7, subscriptions);
+    topic_filter_parse(STR("dev/restless/+"), &filter);
+    for (size_t round = 0; round < ROUNDS; round++) {
+        router_subscribe(router, subscriber, &filter, &options);
+        router_unsubscribe(router, subscriber, &filter);
+        uint64_t start = now_ns();
+        for (size_t i = 0; i < LOOKUPS_EACH; i++)
+            route_cache_get(cache, str_of(texts[(round * LOOKUPS_EACH + i) % HOT]));
+        took += now_ns() - start;
+    }
+    printf("%-22s %.1f ns a look-up\n", "changes of others", (double)took / (ROUNDS * LOOKUPS_EACH));
+    route_cache_free(cache);
+}
+
 static void measure_changes(struct router *router, struct subscriber *subscribers, uint64_t subscriptions)
 {
     static uint64_t ns[100000];
@@ -214,6 +239,7 @@ int main(int argc, char **argv)
     printf("%-22s %.0f ns each, %.2f s in all\n", "load", (double)took / loaded, (double)took / 1e9);
     measure_resolving(router, subscriptions);
     measure_hits(router, subscriptions);
+    measure_churn(router, &subscribers[0], subscriptions);
     measure_changes(router, subscribers, subscriptions);
 
     start = now_ns();

@@ -22,7 +22,7 @@ END
 run_packages=(
     cmake ninja-build gcc libc6-dev pkg-config
     libssl-dev libwslay-dev libsqlite3-dev libyaml-dev libargon2-dev libjansson-dev
-    libcurl4-openssl-dev libjemalloc-dev libzstd-dev
+    libcurl4-openssl-dev libjemalloc-dev libmicrohttpd-dev libzstd-dev
 )
 fuzz_packages=(clang libclang-rt-14-dev libcmocka-dev)
 test_packages=(

@@ -1,5 +1,5 @@
-/* Proofs of identity, without connections: passwords (argon2id), SCRAM-SHA-256, JSON Web Tokens.
- * Values in, values out; only jwks_fetch() does I/O. Comparisons of secrets take constant time, and secrets are
+/* Proofs of identity, without connections: passwords (argon2id), SCRAM-SHA-256, JSON Web Tokens; and the key of the
+ * installation. Values in, values out; only jwks_fetch() and secret_key_load() do I/O. Comparisons of secrets take constant time, and secrets are
  * wiped after use. Thread: any, on different objects. */
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H
@@ -21,6 +21,22 @@ bool password_verify(const char *hash, struct str password);
 /* A random password of `len` letters and digits without look-alikes; out has len + 1 bytes. */
 void password_generate(char *out, size_t len);
 
+/* ---- The installation's secret key ----------------------------------------------------------------------- */
+
+#define SECRET_KEY_BYTES 32
+
+struct secret_key {
+    uint8_t bytes[SECRET_KEY_BYTES];
+};
+
+/* Reads DIR/secret.key (mode 0600), or makes it if there is none. Call it with the data directory locked: two that make
+ * it at once would have different ones. Errors: those of the file; ERR_CORRUPT if it holds no key. */
+bool secret_key_load(struct secret_key *out, const char *dir, struct error *err);
+
+/* The key for one purpose: the same as long as the secret is, and of no use for another. `purpose` names it for ever:
+ * "varve scram salts". At most 8,160 bytes. */
+void secret_key_derive(const struct secret_key *secret, const char *purpose, uint8_t *out, size_t len);
+
 /* ---- SCRAM-SHA-256 (RFC 5802, 7677), server side --------------------------------------------------------- */
 
 #define SCRAM_SALT_BYTES 16
@@ -39,9 +55,10 @@ struct scram_credentials {
 /* Random salt, `iterations` (at least 4,096). */
 bool scram_derive(struct str password, uint32_t iterations, struct scram_credentials *out, struct error *err);
 
-/* What a user without credentials gets: looks the same to the client each time (derived from name and a random
- * key of this process), never verifies. */
-void scram_fake_credentials(struct str username, struct scram_credentials *out);
+/* What a user without credentials gets: looks the same to the client each time (the salt follows from the name and
+ * `key`, which is to outlive a restart), never verifies. */
+void scram_fake_credentials(const uint8_t key[SCRAM_KEY_BYTES], struct str username,
+                            struct scram_credentials *out);
 
 struct scram_server; /* one exchange */
 struct scram_server *scram_server_new(void);

@@ -11,8 +11,11 @@
 
 #define SHA256_BYTES 32
 
-/* These end the process if the cryptographic library fails: it does so only without memory or without its
- * algorithms, and no caller can go on then. */
+/* Ends the process if the cryptographic library has failed: it does so only without memory or without its algorithms,
+ * and no caller can go on then. */
+void crypto_checked(bool ok, const char *what);
+
+/* Both are checked so. */
 void sha256(const void *data, size_t len, uint8_t out[SHA256_BYTES]);
 void hmac_sha256(const void *key, size_t key_len, struct str message, uint8_t out[SHA256_BYTES]);
 

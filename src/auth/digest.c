@@ -6,7 +6,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-static void checked(bool ok, const char *what)
+void crypto_checked(bool ok, const char *what)
 {
     if (ok)
         return;
@@ -18,7 +18,7 @@ void sha256(const void *data, size_t len, uint8_t out[SHA256_BYTES])
 {
     unsigned written = 0;
     bool ok = EVP_Digest(data, len, out, &written, EVP_sha256(), NULL) == 1;
-    checked(ok && written == SHA256_BYTES, "SHA-256");
+    crypto_checked(ok && written == SHA256_BYTES, "SHA-256");
 }
 
 void hmac_sha256(const void *key, size_t key_len, struct str message, uint8_t out[SHA256_BYTES])
@@ -26,5 +26,5 @@ void hmac_sha256(const void *key, size_t key_len, struct str message, uint8_t ou
     size_t written = 0;
     bool ok = EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key, key_len, (const unsigned char *)message.data,
                         message.len, out, SHA256_BYTES, &written) != NULL;
-    checked(ok && written == SHA256_BYTES, "HMAC-SHA-256");
+    crypto_checked(ok && written == SHA256_BYTES, "HMAC-SHA-256");
 }

@@ -22,7 +22,6 @@
 
 #include <assert.h>
 #include <openssl/crypto.h>
-#include <pthread.h>
 
 enum scram_state { SCRAM_START, SCRAM_NAMED, SCRAM_CHALLENGED, SCRAM_OVER };
 
@@ -36,15 +35,6 @@ struct scram_server {
     struct buf gs2_header;   /* with both commas, as the client sent it */
     struct buf auth_message; /* grows with each message */
 };
-
-/* The random key behind the salts of users that do not exist. */
-static uint8_t fake_key[SHA256_BYTES];
-static pthread_once_t fake_key_once = PTHREAD_ONCE_INIT;
-
-static void fake_key_init(void)
-{
-    random_bytes(fake_key, sizeof fake_key);
-}
 
 bool scram_derive(struct str password, uint32_t iterations, struct scram_credentials *out, struct error *err)
 {
@@ -67,11 +57,11 @@ bool scram_derive(struct str password, uint32_t iterations, struct scram_credent
     return ok || error_set(err, ERR_INTERNAL, "SCRAM: key derivation fails");
 }
 
-void scram_fake_credentials(struct str username, struct scram_credentials *out)
+void scram_fake_credentials(const uint8_t key[SCRAM_KEY_BYTES], struct str username,
+                            struct scram_credentials *out)
 {
-    pthread_once(&fake_key_once, fake_key_init);
     uint8_t digest[SHA256_BYTES];
-    hmac_sha256(fake_key, sizeof fake_key, username, digest);
+    hmac_sha256(key, SCRAM_KEY_BYTES, username, digest);
     *out = (struct scram_credentials){.iterations = SCRAM_ITERATIONS};
     _Static_assert(sizeof out->salt <= sizeof digest, "one digest makes a salt");
     memcpy(out->salt, digest, sizeof out->salt);

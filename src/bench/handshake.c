@@ -48,11 +48,14 @@ static bool subscribe(struct worker *worker, struct link *link, struct error *er
     const struct bench_options *options = worker->load->options;
     char topic[256];
     int len;
+    uint8_t qos = link->role == ROLE_SUBSCRIBER ? options_sub_qos(options) : options->qos;
     if (link->role == ROLE_IDLE)
         len = snprintf(topic, sizeof topic, "%s/idle/%u", options->topic_prefix, link->number);
     else
         len = snprintf(topic, sizeof topic, "%s/%u", options->topic_prefix, link->number % options->topics);
-    struct mqtt_subscription subscription = {.filter = str_make(topic, (size_t)len), .qos = options->qos};
+    struct mqtt_subscription subscription = {.filter = str_make(topic, (size_t)len), .qos = qos};
+    if (link->role == ROLE_SUBSCRIBER && options->filter != NULL)
+        subscription.filter = str_of(options->filter);
     struct mqtt_properties properties;
     mqtt_properties_init(&properties);
     struct buf packet = {0};
@@ -70,17 +73,6 @@ static void link_ready(struct worker *worker, struct link *link)
     counter_add(&worker->counts.ready, 1);
 }
 
-/* The text of a refusal: MQTT 5's reason, or one of the five codes of 3.1.1. */
-static const char *refusal_text(uint8_t version, uint8_t code)
-{
-    static const char *const codes[] = {
-        "accepted",           "unacceptable protocol version", "identifier rejected",
-        "server unavailable", "bad user name or password",     "not authorized"};
-    if (version == MQTT_5)
-        return mqtt_reason_text(code);
-    return code < sizeof codes / sizeof codes[0] ? codes[code] : "unknown return code";
-}
-
 static bool on_connack(struct worker *worker, struct link *link, const struct mqtt_frame *frame,
                        struct error *err)
 {
@@ -91,7 +83,7 @@ static bool on_connack(struct worker *worker, struct link *link, const struct mq
                          worker->load->address.text);
     if (connack.reason != 0) {
         error_set(err, ERR_DENIED, "%s refused the connection: %s", worker->load->address.text,
-                  refusal_text(options->version, connack.reason));
+                  mqtt_connack_text(options->version, connack.reason));
         return options->username == NULL ? error_hint(err, "give --username and --password") : false;
     }
     if (options->version == MQTT_5 && link->role == ROLE_PUBLISHER) {
@@ -121,7 +113,7 @@ static bool on_suback(struct worker *worker, struct link *link, const struct mqt
     if (reason >= 0x80)
         return error_set(err, ERR_DENIED, "%s refused the subscription: %s", worker->load->address.text,
                          mqtt_reason_text(reason));
-    if (link->role == ROLE_SUBSCRIBER && reason < worker->load->options->qos)
+    if (link->role == ROLE_SUBSCRIBER && reason < options_sub_qos(worker->load->options))
         return error_set(err, ERR_UNSUPPORTED, "%s granted QoS %u only", worker->load->address.text, reason);
     link_ready(worker, link);
     return true;

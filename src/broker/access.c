@@ -1,6 +1,7 @@
 /* Snapshots of who is known: see access.h. */
 #include "broker/access.h"
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -24,6 +25,8 @@ void access_unref(struct access *access)
     }
     mem_free(access->rules);
     mem_free(access->bans);
+    map_free(&access->users);
+    arena_free(&access->arena);
     jwt_keys_free(access->jwt_keys);
     mem_free(access);
 }
@@ -79,14 +82,34 @@ static bool add_ban(const struct catalog_ban *row, void *arg)
     return true;
 }
 
+uint64_t catalog_user_mark(const struct catalog_user *user)
+{
+    uint64_t mark =
+        user->password_hash != NULL ? hash_bytes(user->password_hash, strlen(user->password_hash)) : 0;
+    if (user->has_scram)
+        mark = hash_u64(mark) ^ hash_bytes(user->scram_stored_key, sizeof(user->scram_stored_key));
+    return mark;
+}
+
+static bool add_user(const struct catalog_user *row, void *arg)
+{
+    struct access *access = arg;
+    size_t len = strlen(row->username);
+    struct known_user *user = arena_alloc(&access->arena, sizeof(*user) + len + 1);
+    user->proof_mark = catalog_user_mark(row);
+    user->superuser = row->superuser;
+    memcpy(user->name, row->username, len + 1);
+    map_insert(&access->users, hash_bytes(row->username, len), user);
+    return true;
+}
+
+/* The revision first: what changes meanwhile is read again with the next one. */
 static bool load_catalog(struct access *access, struct catalog *catalog, struct error *err)
 {
-    uint64_t users;
-    if (!catalog_rule_each(catalog, add_rule, access, err) ||
-        !catalog_ban_each(catalog, add_ban, access, err) || !catalog_user_count(catalog, &users, err))
-        return false;
-    access->has_users = users > 0;
-    return true;
+    return catalog_revision(catalog, &access->revision, err) &&
+           catalog_rule_each(catalog, add_rule, access, err) &&
+           catalog_ban_each(catalog, add_ban, access, err) &&
+           catalog_user_each(catalog, add_user, access, err);
 }
 
 /* ---- Token keys ------------------------------------------------------------------------------------------ */
@@ -136,6 +159,16 @@ struct access *access_load(struct catalog *catalog, const struct settings *setti
 
 /* ---- Questions ------------------------------------------------------------------------------------------- */
 
+static bool user_has_name(const void *item, const void *key)
+{
+    return str_is(*(const struct str *)key, ((const struct known_user *)item)->name);
+}
+
+const struct known_user *access_user(const struct access *access, struct str name)
+{
+    return map_find(&access->users, hash_bytes(name.data, name.len), user_has_name, &name);
+}
+
 static bool ban_applies(const struct ban *ban, struct str client_id, struct str username,
                         const uint8_t address[16])
 {
@@ -160,6 +193,6 @@ const struct ban *access_banned(const struct access *access, struct str client_i
 
 bool access_has_credentials(const struct access *access, const struct settings *settings)
 {
-    return (access->has_users && (settings->auth.password || settings->auth.scram)) ||
+    return (access->users.count > 0 && (settings->auth.password || settings->auth.scram)) ||
            access->jwt_keys != NULL || settings->auth.certificate_user != CERTIFICATE_USER_NONE;
 }

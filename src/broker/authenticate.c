@@ -43,7 +43,7 @@ struct auth_request {
 
 void identity_free(struct identity *identity)
 {
-    mem_free(identity->username);
+    username_free(identity->username, identity->in_catalog);
     for (size_t i = 0; i < identity->rule_count; i++)
         acl_rule_free(&identity->rules[i]);
     mem_free(identity->rules);
@@ -94,7 +94,8 @@ static void check_password(struct auth_request *request)
     bool right =
         password_verify(known ? user.password_hash : NULL, str_make(request->secret, request->secret_len));
     if (known && right) {
-        request->identity.username = mem_strdup(request->username);
+        request->identity.username = login_username(&user);
+        request->identity.in_catalog = true;
         request->identity.superuser = user.superuser;
     } else {
         refuse(request, MQTT_BAD_CREDENTIALS, known ? "wrong password" : "unknown user");
@@ -157,11 +158,13 @@ static void look_up_scram(struct auth_request *request)
         memcpy(request->scram.salt, user.scram_salt, sizeof(request->scram.salt));
         memcpy(request->scram.stored_key, user.scram_stored_key, sizeof(request->scram.stored_key));
         memcpy(request->scram.server_key, user.scram_server_key, sizeof(request->scram.server_key));
+        request->identity.username = login_username(&user);
+        request->identity.in_catalog = true;
         request->identity.superuser = user.superuser;
     } else {
-        scram_fake_credentials(str_of(request->username), &request->scram);
+        scram_fake_credentials(request->broker->scram_fake_key, str_of(request->username), &request->scram);
+        request->identity.username = mem_strdup(request->username);
     }
-    request->identity.username = mem_strdup(request->username);
     catalog_user_free(&user);
 }
 
@@ -187,7 +190,7 @@ static enum auth_step fail(struct connection *connection, uint8_t reason, const 
     char peer[CHANNEL_PEER_BYTES];
     channel_peer_text(&connection->channel, peer);
     COUNT(shard, auth_failures, 1);
-    if (log_quota_take(&shard->log_quota, reactor_now_ms(shard->reactor)))
+    if (shard_may_log(shard, LOG_LEVEL_WARNING))
         LOG_WARNING("client refused", LOG_TEXT("peer", peer), LOG_TEXT("reason", mqtt_reason_text(reason)),
                     LOG_TEXT("why", why));
     connection_fail(connection, reason, NULL); /* the client is not told more */
@@ -350,15 +353,25 @@ enum auth_step authenticate_again(struct connection *connection, const struct mq
 
 /* ---- CONNECT --------------------------------------------------------------------------------------------- */
 
+/* What is written for the listener or for the broker; negative: nothing. */
+static int anonymous_choice(const struct listener_state *listener, const struct settings *settings)
+{
+    return listener->allow_anonymous != LISTENER_ANONYMOUS_AS_BROKER ? listener->allow_anonymous
+                                                                     : settings->auth.allow_anonymous;
+}
+
+bool authenticate_anonymous_by_default(const struct listener_state *listener, const struct settings *settings,
+                                       const struct access *access)
+{
+    return anonymous_choice(listener, settings) < 0 && listener->local &&
+           !access_has_credentials(access, settings);
+}
+
 bool authenticate_anonymous_allowed(const struct listener_state *listener, const struct settings *settings,
                                     const struct access *access)
 {
-    int choice = listener->allow_anonymous;
-    if (choice == LISTENER_ANONYMOUS_AS_BROKER)
-        choice = settings->auth.allow_anonymous;
-    if (choice >= 0)
-        return choice > 0;
-    return listener->loopback && !access_has_credentials(access, settings);
+    return anonymous_choice(listener, settings) > 0 ||
+           authenticate_anonymous_by_default(listener, settings, access);
 }
 
 /* The name in the certificate that is to be the user. Certificates are verified by TLS already. */
@@ -410,7 +423,7 @@ static enum auth_step by_credentials(struct connection *connection, const struct
     if (shard->access->jwt_keys != NULL && looks_like_token(token))
         return submit(connection, AUTH_BY_TOKEN, connect->username, token, connect->client_id);
     bool anonymous = authenticate_anonymous_allowed(listener, shard->settings, shard->access);
-    if (connect->has_username && auth->password && (shard->access->has_users || !anonymous))
+    if (connect->has_username && auth->password && (shard->access->users.count > 0 || !anonymous))
         return submit(connection, AUTH_BY_PASSWORD, connect->username, connect->password, connect->client_id);
     if (anonymous && !access_has_credentials(shard->access, shard->settings))
         return AUTH_DONE; /* nobody is known: whatever name it gives is not checked, and not believed */

@@ -7,12 +7,14 @@
 
 #include "broker/access.h"
 #include "broker/broker_internal.h"
+#include "broker/login.h"
 
 struct auth_request;
 
 /* What is known of a client once it is let in; owned by the connection's setup. */
 struct identity {
-    char *username; /* NULL: anonymous */
+    char *username;  /* NULL: anonymous */
+    bool in_catalog; /* username is a login_username() */
     bool superuser;
     bool enhanced;          /* by SCRAM */
     int64_t expires_s;      /* of a token, wall clock; 0: never */
@@ -47,6 +49,10 @@ bool authenticate_banned(struct connection *connection, struct str client_id);
 void authenticate_finished(struct connection *connection, enum auth_step step);
 void authenticate_cancel(struct auth_request *request); /* the connection has gone */
 
+/* Whether anonymous clients may come in by this listener although nobody has said so: only this machine reaches it, and
+ * no authentication is configured. */
+bool authenticate_anonymous_by_default(const struct listener_state *listener, const struct settings *settings,
+                                       const struct access *access);
 /* Whether an anonymous client may come in by this listener. */
 bool authenticate_anonymous_allowed(const struct listener_state *listener, const struct settings *settings,
                                     const struct access *access);

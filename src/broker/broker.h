@@ -14,16 +14,22 @@
 
 struct broker;
 struct feed_provider;
+struct log_engine;
 
 struct broker_options {
     unsigned reactors;                 /* 0: one a core */
     struct catalog *catalog;           /* borrowed until broker_free() */
     struct settings *settings;         /* takes one reference */
+    const struct secret_key *secret;   /* borrowed; NULL: what must not be guessed changes with each start */
     const struct feed_provider *feeds; /* borrowed until broker_free(); NULL: none */
+    struct log_engine *log_engine;     /* borrowed until broker_free() */
+    const char *
+        sessions_dir; /* of the log with what waits in durable sessions; NULL: it does not survive a restart */
 };
 
 /* Starts the reactors with the sessions, subscriptions and retained messages of the catalog; no listener yet.
- * Returns owned. Errors: those of the catalog, ERR_INVALID (keys of authentication). Thread: main. */
+ * Returns owned. Errors: those of the catalog and of the log of sessions, ERR_INVALID (keys of authentication).
+ * Thread: main. */
 struct broker *broker_start(const struct broker_options *options, struct error *err);
 
 #define LISTENER_ANONYMOUS_AS_BROKER (-2)
@@ -31,13 +37,19 @@ struct broker *broker_start(const struct broker_options *options, struct error *
 /* One listener. */
 struct broker_listener_options {
     struct listener_options
-        net;                   /* name, bind, TLS, WebSocket, PROXY, limits; ops and sizes are the broker's */
-    int allow_anonymous;       /* as auth_settings.allow_anonymous, or LISTENER_ANONYMOUS_AS_BROKER */
+        net;             /* name, bind, TLS, WebSocket, PROXY, limits; ops and sizes are the broker's */
+    int allow_anonymous; /* as auth_settings.allow_anonymous, or LISTENER_ANONYMOUS_AS_BROKER */
+    /* WebSocket: the web pages that may connect ("https://app.example", "*"). Copied. None: see origin.h. */
+    const char *const *allowed_origins;
+    size_t allowed_origin_count;
     uint32_t max_packet_bytes; /* 0: the broker's */
     struct rate_settings rate; /* of each client; 0: the broker's */
 };
 
-/* Opens a listener. Refuses one that is not loopback while nobody would have to authenticate on it and anonymous
+/* Whether only this machine's own programs can come by it: it binds loopback, and no proxy brings it others. */
+bool broker_listener_is_local(const struct broker_listener_options *options);
+
+/* Opens a listener. Refuses one that is not local while nobody would have to authenticate on it and anonymous
  * clients are not explicitly allowed. Returns a borrowed handle. Errors: ERR_DENIED, those of listener_open(). */
 struct listener *broker_listen(struct broker *broker, const struct broker_listener_options *options,
                                struct error *err);
@@ -72,6 +84,7 @@ struct broker_stats {
     uint64_t shared_subscriptions;
     uint64_t retained;
     uint64_t queued_messages; /* waiting for clients, about */
+    uint64_t queued_bytes;    /* of these and of those in flight, each counted for each client */
     int64_t uptime_s;
 };
 

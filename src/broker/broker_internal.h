@@ -6,14 +6,17 @@
 #define BROKER_BROKER_INTERNAL_H
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "base/random.h"
 #include "base/thread.h"
 #include "broker/broker.h"
 #include "broker/feed.h"
 #include "broker/inflight.h"
+#include "broker/journal.h"
 #include "broker/log_quota.h"
 #include "broker/message.h"
+#include "broker/repairs.h"
 #include "broker/retained.h"
 #include "broker/router.h"
 #include "broker/service.h"
@@ -30,6 +33,7 @@ struct token_expiry;
 struct watcher;
 struct access;
 struct session_feeds;
+struct shard_journal;
 
 #define REACTORS_MAX 64
 
@@ -47,7 +51,8 @@ struct session_feeds;
     X(packets_received)   \
     X(auth_failures)      \
     X(acl_denied)         \
-    X(queued_messages)
+    X(queued_messages)    \
+    X(queued_bytes)
 
 struct shard_counters {
 #define X(name) _Atomic uint64_t name;
@@ -101,9 +106,13 @@ struct shard {
     struct buf encode;       /* the packets of `encoded` */
     struct encoded_publish encoded[2][3][2]; /* of the current publication: [MQTT 5 or not][QoS][retain] */
     struct burst burst;
+    struct shard_journal *journal; /* NULL: there is none; journal.h */
+    struct share_pick *picks;      /* of the current publication: publish.c */
+    uint32_t pick_cap;
     struct handoff
         *outbox[REACTORS_MAX]; /* messages for other reactors, handed over at the end of the turn */
     struct list stalled;       /* connections that wait for other reactors to catch up: connection.stall */
+    struct list receipts;      /* tickets of QoS 2 messages whose publishers are away: ack_ticket.link */
     struct list searching; /* connections whose retained messages take more than a turn: connection.search */
     struct timer search;
     int64_t search_ns; /* spent on such searches in this turn */
@@ -115,8 +124,13 @@ struct shard {
     unsigned index;
     bool stopping;
     int64_t sys_due_ms;
+    uint64_t others_queued_bytes; /* of all other shards, as of others_at_ms: deliver.c */
+    int64_t others_at_ms;
     struct client_seed *seeds;  /* sessions to build at the start: broker.c */
-    struct log_quota log_quota; /* of what clients cause */
+    struct log_quota log_quota; /* of warnings that clients cause; shard_may_log() */
+    struct log_quota
+        quiet_quotas[LOG_LEVEL_WARNING]; /* of what is less, by level: it must not hide warnings */
+    struct repairs repairs;              /* has a lock of its own */
     struct shard_counters counters;
     /* Other threads. */
     _Atomic size_t handed_bytes; /* in hand-offs that other reactors have not worked off */
@@ -129,16 +143,21 @@ struct broker {
     struct catalog *catalog;
     const struct feed_provider *feeds; /* NULL: there are none */
     _Atomic uint64_t next_service_id;  /* of their subscribers */
+    struct journal *journal;           /* NULL: sessions' messages do not survive a restart */
+    struct journal_replay *replay;     /* while the shards start: what the journal tells */
     struct router *router;
     struct retained *retained;
     struct worker_pool *workers;
-    struct watcher *watcher; /* watcher.c */
+    struct watcher *watcher;   /* watcher.c */
+    struct search_job *search; /* repairs.c */
     struct reactor_group *reactors;
     struct shard *shards; /* one for each reactor */
     unsigned shard_count;
-    int64_t started_ms;             /* monotonic */
-    atomic_bool jwks_wanted;        /* a token named a key that is not known */
-    _Atomic uint64_t open_channels; /* connections past their handshakes, until they are closed */
+    int64_t started_ms;                      /* monotonic */
+    uint8_t scram_fake_key[SCRAM_KEY_BYTES]; /* behind the salts of users that do not exist */
+    atomic_bool jwks_wanted;                 /* a token named a key that is not known */
+    _Atomic uint64_t open_channels;          /* connections past their handshakes, until they are closed */
+    _Atomic uint64_t kept_sessions;          /* those that outlive their connection */
     /* The main thread only. */
     struct settings *settings; /* a reference: what the last reload gave */
     struct listener_state **listeners;
@@ -150,6 +169,7 @@ struct broker {
     pthread_mutex_t handoff_lock; /* the free hand-off blocks: taken once a block, not once a message */
     struct handoff *handoff_free;
     unsigned handoff_free_count;
+    atomic_uint admin_calls; /* on their way to shards: admin.c */
 };
 
 void broker_shard_started(struct broker *broker);
@@ -162,12 +182,21 @@ struct listener_state {
     struct broker *broker;
     struct listener *listener;
     int allow_anonymous;
-    bool loopback;
+    bool local;             /* broker_listener_is_local() */
+    char **allowed_origins; /* owned; none: origin.h */
+    size_t allowed_origin_count;
     /* Set by the main thread at any time, read when a client comes: relaxed. */
     _Atomic uint32_t max_packet_bytes;
     _Atomic uint32_t messages_per_second;
     _Atomic uint64_t bytes_per_second;
 };
+
+/* Whether a line that a client causes may be logged: enough is enough in each second. */
+static inline bool shard_may_log(struct shard *shard, enum log_level level)
+{
+    struct log_quota *quota = level < LOG_LEVEL_WARNING ? &shard->quiet_quotas[level] : &shard->log_quota;
+    return log_enabled(level) && log_quota_take(quota, reactor_now_ms(shard->reactor));
+}
 
 static inline struct shard *shard_of_channel(const struct channel *channel)
 {
@@ -251,6 +280,7 @@ struct connection {
     bool problem_info : 1; /* reason strings may be sent */
     bool superuser : 1;
     bool bridge : 1;       /* says that it is one: retained messages keep their flag */
+    bool clean_start : 1;  /* as CONNECT said */
     bool clean_end : 1;    /* DISCONNECT came: no will */
     bool ends_session : 1; /* asked for a session that ends with the connection */
     bool stalled : 1;
@@ -260,6 +290,7 @@ struct connection {
     bool output_full : 1;    /* does not read what it is sent: not read from either */
     bool refusal_logged : 1; /* the first is worth a line, the others are not */
     bool enhanced : 1;       /* let in by SCRAM: may re-authenticate */
+    bool in_catalog : 1;     /* its user is the catalog's: login.h */
 };
 _Static_assert(sizeof(struct connection) <= 256, "there are hundreds of thousands of them");
 
@@ -280,6 +311,8 @@ void connection_resume(struct connection *connection); /* when nothing holds it 
 void connection_send(struct connection *connection, const struct buf *packet);
 bool connection_takes(const struct connection *connection,
                       size_t bytes); /* its maximum packet size allows it */
+/* At once. */
+void connection_write_ack(struct connection *connection, uint8_t type, uint16_t packet_id, uint8_t reason);
 /* PUBACK, PUBREC, PUBREL, PUBCOMP: in order behind acknowledgements that are held. */
 void connection_ack(struct connection *connection, uint8_t type, uint16_t packet_id, uint8_t reason,
                     const char *text);
@@ -332,9 +365,15 @@ void alias_table_free(struct alias_table *table);
 struct ack_ticket {
     struct mail mail;
     struct reactor *home;
-    struct held *held; /* home's thread; NULL: the connection has gone */
+    struct held *held;       /* home's thread; NULL: the connection has gone */
+    struct list link;        /* home's: shard.receipts, while a QoS 2 publisher's connection has gone */
+    struct session *session; /* then: the publisher's, which has packet_id in `received` */
+    uint16_t packet_id;
     atomic_uint pending;
     atomic_uint reason; /* the first failure; MQTT_SUCCESS */
+    /* Instead of an acknowledgement, if set: home's thread, or, while the reactors end, any. */
+    void (*settled)(struct ack_ticket *ticket, uint8_t reason);
+    void *settled_arg;
 };
 
 struct ack_ticket *ticket_new(struct shard *shard); /* with one count, the caller's */
@@ -349,7 +388,8 @@ struct held {
     uint16_t packet_id;
     uint8_t type;
     uint8_t reason;
-    bool ends; /* a PUBLISH that session.received does not hold: it counts against our receive maximum */
+    bool ends;     /* a PUBLISH that session.received does not hold: it counts against our receive maximum */
+    bool keeps_id; /* of a PUBREC: after a failure, the same packet again is a repetition all the same */
     struct held_subscribe *subscribe; /* SUBACK and UNSUBACK: handle_subscribe.c */
 };
 
@@ -357,11 +397,20 @@ struct held {
 struct held *held_append(struct connection *connection, uint8_t type, uint16_t packet_id, uint8_t reason,
                          struct ack_ticket *ticket);
 void held_flush(struct connection *connection); /* sends what is ready at the front */
+/* The connection goes. What a QoS 2 message still waits for is remembered for the session: receipt_resume(). */
 void held_drop_all(struct connection *connection);
+/* The client sends a message again of which PUBREC was still to come: it is held anew, for the same ticket. False: the
+ * message is stored, there is nothing to wait for. */
+void receipt_leave(struct session *session, struct held *held);
+bool receipt_resume(struct connection *connection, uint16_t packet_id);
+void receipts_forget(struct shard *shard, const struct session *session); /* it ends */
 /* handle_subscribe.c. False: it goes on in a later turn, and calls held_flush() then. */
 bool held_subscribe_send(struct connection *connection, struct held *held);
 void search_resume(struct reactor *reactor, struct timer *timer); /* shard.search */
 void held_subscribe_free(struct held_subscribe *subscribe);
+/* Queues the retained messages of a subscription: `filter` without $share. */
+void session_send_retained(struct session *session, struct str filter,
+                           const struct subscribe_options *options);
 
 /* ---- Publishing ------------------------------------------------------------------------------------------ */
 
@@ -378,12 +427,16 @@ bool connection_may_publish(const struct connection *connection, struct str topi
  * until it is on disk. MQTT_SUCCESS or the reason for refusing it. */
 uint8_t publish_retained(struct shard *shard, struct publication *publication);
 
-/* To the picked member of a shared subscription, here or on its reactor. */
-void publish_pick(struct shard *shard, const struct share_pick *pick, struct publication *publication);
+/* To the picked member of a shared subscription, which is here. */
+void publish_pick(const struct share_pick *pick, struct publication *publication);
 
-/* handoff.c */
-void handoff_message(struct shard *shard, unsigned to, struct publication *publication);
-void handoff_pick(struct shard *shard, const struct share_pick *pick, struct publication *publication);
+/* handoff.c. durable: durable sessions may get it there, and its publisher waits for them; a publication that was handed
+ * over itself gives that away. */
+void handoff_message(struct shard *shard, unsigned to, struct publication *publication, bool durable);
+void handoff_pick(struct shard *shard, const struct share_pick *pick, struct publication *publication,
+                  bool durable);
+/* The ticket waits for what all other shards have written into the journal of what they had from this one. Holds. */
+void handoff_barrier(struct shard *shard, struct ack_ticket *ticket);
 void handoff_flush(struct shard *shard);           /* at the end of a turn */
 bool handoff_congested(const struct shard *shard); /* other reactors lag: publishers must wait */
 /* Reads nothing of the connection until what others, and the disk, have to do for this shard is little. */
@@ -410,6 +463,8 @@ struct session {
     struct session_feeds *feeds;   /* NULL: none; feed.c */
     struct session_will *will;
     uint64_t filter_bytes; /* of its subscriptions */
+    int64_t created_ms;    /* wall clock; of a restored one, when the broker started */
+    int64_t changed_ms;    /* when its client came, or left; 0: restored, and not come yet */
     uint32_t expiry_s;
     bool persisted; /* has a row in the catalog */
     bool discarded; /* ends when the connection closes, whatever the expiry says */
@@ -421,8 +476,15 @@ struct session {
 /* A will, copied from CONNECT. */
 struct session_will {
     struct message *message;
+    char *username; /* of the connection that left it; NULL: none */
     uint32_t delay_s;
 };
+
+/* The journal keeps what waits in it. */
+static inline bool session_is_durable(const struct session *session)
+{
+    return session->persisted && session->subscriber.number != 0 && session->shard->journal != NULL;
+}
 
 static inline struct str session_client_id(const struct session *session)
 {
@@ -442,20 +504,31 @@ void session_subscriptions_each(struct session *session,
                                              void *arg),
                                 void *arg);
 uint32_t session_subscription_count(const struct session *session);
+/* False: there is no such subscription. */
+bool session_subscription_get(const struct session *session, struct str text,
+                              const struct topic_filter *filter, struct subscribe_options *out);
+void session_change_options(struct session *session, struct str text, const struct topic_filter *filter,
+                            const struct subscribe_options *options); /* of one that is there */
 /* Ends it: subscriptions, queue and catalog rows go. The connection must be gone. */
 void session_end(struct shard *shard, struct session *session);
 /* The connection comes, or goes (then: will, expiry). */
 void session_attach(struct shard *shard, struct session *session, struct connection *connection);
 void session_detach(struct shard *shard, struct session *session);
+/* Ends the client's connection from our side, and detaches it at once: the session may be gone afterwards. */
+void session_send_away(struct shard *shard, struct session *session, uint8_t reason, const char *text);
 /* Takes back the subscriptions that these rules do not allow, and what waits on their account: session_revoke.c. */
 void session_revoke(struct session *session, const struct client_acl *acl);
+int64_t
+session_expires_ms(const struct session *session); /* wall clock, as its row has it; 0: open, or never */
 void session_set_expiry(struct shard *shard, struct session *session, uint32_t expiry_s);
 void session_will_publish(struct shard *shard, struct session *session); /* takes session->will */
 void session_will_drop(struct session *session);
 void session_free_all(struct shard *shard); /* at the end; catalog rows stay */
 /* From the catalog, at the start: a session whose client is away. */
-struct session *session_restore(struct shard *shard, struct str client_id, uint32_t expiry_s,
+struct session *session_restore(struct shard *shard, struct str client_id, uint64_t number, uint32_t expiry_s,
                                 int64_t expires_ms);
+/* At the start, what waited in it: queued in the order of the calls, within the limits. Takes what `outgoing` holds. */
+void session_restore_queued(struct session *session, const struct outgoing *outgoing);
 extern const struct subscriber_ops session_ops;
 
 /* deliver.c */
@@ -487,6 +560,7 @@ uint8_t feed_subscribe(struct session *session, struct str text, const struct to
                        const struct subscribe_options *options, struct str start, bool restored, bool *is_new,
                        const char **why);
 bool feed_unsubscribe(struct session *session, struct str text);
+struct feed *feed_find(const struct session *session, struct str text); /* NULL: there is none */
 void feeds_start(struct session *session); /* SUBACK is on its way: they may be pulled */
 uint32_t feed_count(const struct session *session);
 void feed_each(struct session *session,
@@ -510,9 +584,18 @@ bool persist_retained(struct shard *shard, struct message *message, bool remove,
 bool persist_subscription(struct shard *shard, struct str client_id, struct str filter,
                           const struct subscribe_options *options, bool remove, struct ack_ticket *ticket,
                           struct error *err);
-void persist_barrier(struct shard *shard, struct ack_ticket *ticket); /* everything before it is on disk */
-void persist_session(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms,
-                     bool remove, struct ack_ticket *ticket);
+/* number: the session's, as in struct subscriber */
+void persist_session(struct shard *shard, struct str client_id, uint64_t number, uint32_t expiry_s,
+                     int64_t expires_ms, struct ack_ticket *ticket);
+void persist_session_end(struct shard *shard, struct str client_id, struct ack_ticket *ticket);
+
+/* A row as memory has it, after a write of it has failed: repairs.c. */
+void persist_repair_retained(struct shard *shard, struct message *message, bool remove);
+/* session NULL: the row and its subscriptions go; else they are made anew. */
+void persist_repair_session(struct shard *shard, struct str client_id, struct session *session);
+/* options NULL: the row goes. */
+void persist_repair_subscription(struct shard *shard, struct str client_id, struct str filter,
+                                 const struct subscribe_options *options);
 
 /* sys_topics.c */
 void sys_topics_publish(struct shard *shard);

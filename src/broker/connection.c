@@ -14,6 +14,8 @@
 
 static void log_end(struct connection *connection, const struct error *why)
 {
+    if (!shard_may_log(shard_of_channel(&connection->channel), LOG_LEVEL_DEBUG))
+        return;
     char peer[CHANNEL_PEER_BYTES];
     channel_peer_text(&connection->channel, peer);
     struct str id = connection->session != NULL ? session_client_id(connection->session) : STR("");
@@ -108,7 +110,7 @@ void connection_log_refusal(struct connection *connection, const char *event, st
 {
     enum log_level level = connection->refusal_logged ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
     connection->refusal_logged = true;
-    if (!log_enabled(level))
+    if (!shard_may_log(shard_of_channel(&connection->channel), level))
         return;
     char peer[CHANNEL_PEER_BYTES];
     channel_peer_text(&connection->channel, peer);
@@ -137,6 +139,11 @@ static void write_ack(struct connection *connection, uint8_t type, uint16_t pack
         mqtt_encode_ack(&shard->scratch, MQTT_5, type, packet_id, reason, NULL);
     }
     connection_send(connection, &shard->scratch);
+}
+
+void connection_write_ack(struct connection *connection, uint8_t type, uint16_t packet_id, uint8_t reason)
+{
+    write_ack(connection, type, packet_id, reason, NULL);
 }
 
 void connection_ack(struct connection *connection, uint8_t type, uint16_t packet_id, uint8_t reason,
@@ -193,8 +200,9 @@ void held_flush(struct connection *connection)
             connect_go_on(connection, held->reason);
         else if (held->subscribe == NULL && (held->reason < 0x80 || connection->version == MQTT_5))
             write_ack(connection, held->type, held->packet_id, held->reason, NULL);
-        if (held->type == MQTT_PUBREC && held->reason >= 0x80 && connection->version == MQTT_5)
-            packet_id_set_remove(&connection->session->received, held->packet_id); /* the exchange is over */
+        if (held->type == MQTT_PUBREC && held->reason >= 0x80 && !held->keeps_id &&
+            packet_id_set_remove(&connection->session->received, held->packet_id)) /* the exchange is over */
+            journal_not_received(connection->session, held->packet_id);
         /* Before MQTT 5 there is no way to refuse: without an acknowledgement the client sends it again. */
         held_free(held);
     }
@@ -206,6 +214,9 @@ void held_drop_all(struct connection *connection)
     while (extras != NULL && extras->held_first != NULL) {
         struct held *held = extras->held_first;
         extras->held_first = held->next;
+        if (held->ticket != NULL && held->type == MQTT_PUBREC && !held->keeps_id &&
+            connection->session != NULL)
+            receipt_leave(connection->session, held);
         held_free(held);
     }
     if (extras == NULL)
@@ -303,6 +314,9 @@ static size_t on_data(struct channel *channel, uint8_t *data, size_t len)
         COUNT(shard, packets_received, packets);
         COUNT(shard, bytes_received, used);
     }
+    if (used < len && !held_back(connection))
+        channel_touch_kept(channel,
+                           len - used); /* MQTT 5, 3.1.2.10: a transfer that goes on is not silence */
     return used;
 }
 
@@ -395,11 +409,12 @@ static void on_closed(struct channel *channel, const struct error *why)
     list_remove(&connection->all);
     if (connection->session != NULL) {
         COUNT(shard, connections, -1);
+        held_drop_all(connection);
         session_detach(shard, connection->session);
     }
     extras_free(connection);
     client_acl_free(connection->acl);
-    mem_free(connection->username);
+    username_free(connection->username, connection->in_catalog);
     atomic_fetch_sub_explicit(&shard->broker->open_channels, 1, memory_order_relaxed);
 }
 

@@ -93,7 +93,9 @@ void feeds_pull(struct session *session)
         if (room == 0)
             return;
         feeds->given = 0;
-        feed->ready = feed->ops->pull(feed, room < left ? room : left);
+        feed->ready = false;
+        if (feed->ops->pull(feed, room < left ? room : left))
+            feed->ready = true;                      /* or because feed_ready() has been called meanwhile */
         left -= feeds->given > 0 ? feeds->given : 1; /* passing over what does not match is work, too */
         if (left == 0) {
             pull_in_next_turn(feeds);
@@ -163,7 +165,7 @@ struct str feed_client_id(const struct feed *feed)
 
 /* ---- Coming and going ------------------------------------------------------------------------------------ */
 
-static struct feed *find(const struct session *session, struct str text)
+struct feed *feed_find(const struct session *session, struct str text)
 {
     if (session->feeds == NULL)
         return NULL;
@@ -201,7 +203,7 @@ uint8_t feed_subscribe(struct session *session, struct str text, const struct to
                        const struct subscribe_options *options, struct str start, bool restored, bool *is_new,
                        const char **why)
 {
-    struct feed *feed = find(session, text);
+    struct feed *feed = feed_find(session, text);
     *is_new = feed == NULL;
     if (feed != NULL) { /* it goes on where it is [MQTT-3.8.4-3] */
         feed->options = *options;
@@ -258,7 +260,7 @@ static void forget(struct inflight_entry *entry, void *arg)
 
 bool feed_unsubscribe(struct session *session, struct str text)
 {
-    struct feed *feed = find(session, text);
+    struct feed *feed = feed_find(session, text);
     if (feed == NULL)
         return false;
     inflight_each(&session->inflight, forget, feed);

@@ -22,12 +22,14 @@
 struct granted {
     char *filter; /* as sent, with $share */
     struct subscribe_options options;
+    struct subscribe_options former; /* of the one that it replaces, unless is_new */
     bool send_retained;
     bool is_new;
 };
 
 struct held_subscribe {
     uint8_t *reasons;
+    const char *why; /* of the first filter that was refused; NULL: none was */
     size_t count;
     struct granted *granted;
     size_t granted_count;
@@ -59,7 +61,7 @@ static struct held_subscribe *answer_new(size_t count)
 
 struct retained_search {
     struct session *session;
-    const struct granted *granted;
+    const struct subscribe_options *options;
     uint64_t most; /* entries that the session's queue may have, however often a client asks; 0: no limit */
 };
 
@@ -67,7 +69,7 @@ static void push_retained(struct message *message, void *arg)
 {
     const struct retained_search *search = arg;
     struct session *session = search->session;
-    const struct subscribe_options *options = &search->granted->options;
+    const struct subscribe_options *options = search->options;
     if (options->no_local && message->publisher_id == session->subscriber.id)
         return;
     if (search->most > 0 && session->queue.count >= search->most) {
@@ -78,6 +80,7 @@ static void push_retained(struct message *message, void *arg)
         .message = message_ref(message),
         .qos = options->qos < message->qos ? options->qos : message->qos,
         .retain = true, /* [MQTT-3.3.1-8] */
+        .stored = true,
     };
     if (options->id != 0) {
         outgoing.ids = mem_alloc(2 * sizeof(*outgoing.ids));
@@ -87,14 +90,14 @@ static void push_retained(struct message *message, void *arg)
     session_push(session->shard, session, &outgoing);
 }
 
-static void send_retained(struct session *session, const struct granted *granted)
+void session_send_retained(struct session *session, struct str filter,
+                           const struct subscribe_options *options)
 {
     struct retained *retained = session->shard->broker->retained;
-    struct retained_search search = {.session = session, .granted = granted};
+    struct retained_search search = {.session = session, .options = options};
     uint32_t limit = session->shard->settings->sessions.max_queued_messages;
     search.most = limit > 0 ? limit + retained_count(retained) : 0;
-    retained_match(retained, str_of(granted->filter), reactor_wall_ms(session->shard->reactor), push_retained,
-                   &search);
+    retained_match(retained, filter, reactor_wall_ms(session->shard->reactor), push_retained, &search);
 }
 
 /* False: this turn's share of time is used up. */
@@ -108,7 +111,7 @@ static bool search_on(struct session *session, struct held_subscribe *answer)
         if (shard->search_ns >= SEARCH_NS_PER_TURN)
             return false;
         int64_t begin_ns = clock_mono_ns();
-        send_retained(session, granted);
+        session_send_retained(session, str_of(granted->filter), &granted->options);
         shard->search_ns += clock_mono_ns() - begin_ns;
     }
     return true;
@@ -139,29 +142,26 @@ void search_resume(struct reactor *reactor, struct timer *timer)
 
 /* ---- The answer ------------------------------------------------------------------------------------------ */
 
-/* The disk has failed: what was granted is taken back, so that client and server agree. */
+/* The disk has failed: what was granted is taken back, so that client and server agree. From the last to the first, since
+ * one SUBSCRIBE may name a filter twice. */
 static void take_back(struct session *session, struct held_subscribe *answer)
 {
-    for (size_t i = 0; i < answer->granted_count; i++) {
-        struct str text = str_of(answer->granted[i].filter);
+    for (size_t i = answer->granted_count; i-- > 0;) {
+        struct granted *granted = &answer->granted[i];
+        struct str text = str_of(granted->filter);
         struct topic_filter filter;
-        struct error err; /* of what the catalog has after all: at the next start it comes back */
-        answer->granted[i].send_retained = false;
-        if (!answer->granted[i].is_new || !topic_filter_parse(text, &filter))
-            continue;
-        session_unsubscribe(session, text, &filter);
-        persist_subscription(session->shard, session_client_id(session), text, NULL, true, NULL, &err);
+        struct subscribe_options now;
+        struct error err;
+        granted->send_retained = false;
+        if (!topic_filter_parse(text, &filter) || !session_subscription_get(session, text, &filter, &now))
+            continue; /* it has been unsubscribed, or revoked, meanwhile */
+        if (granted->is_new)
+            session_unsubscribe(session, text, &filter);
+        else
+            session_change_options(session, text, &filter, &granted->former);
+        persist_subscription(session->shard, session_client_id(session), text, &granted->former,
+                             granted->is_new, NULL, &err);
     }
-}
-
-/* What the reason string says: of the first filter that was refused. NULL: none was. */
-static const char *first_refusal(const struct held_subscribe *answer)
-{
-    for (size_t i = 0; i < answer->count; i++) {
-        if (answer->reasons[i] >= 0x80)
-            return mqtt_reason_text(answer->reasons[i]);
-    }
-    return NULL;
 }
 
 /* False: it is larger than the client allows; then without the text [MQTT-3.9.2-1] [MQTT-3.11.2-1]. */
@@ -190,8 +190,9 @@ static bool answer_send(struct connection *connection, struct held *held)
         if (held->type == MQTT_SUBACK)
             take_back(session, answer);
         memset(answer->reasons, MQTT_IMPLEMENTATION_ERROR, answer->count);
+        answer->why = mqtt_reason_text(MQTT_IMPLEMENTATION_ERROR);
     }
-    if (!send_answer(connection, held, first_refusal(answer)) && !send_answer(connection, held, NULL)) {
+    if (!send_answer(connection, held, answer->why) && !send_answer(connection, held, NULL)) {
         connection_fail(connection, MQTT_PACKET_TOO_LARGE,
                         "the answer is over the client's maximum packet size");
         return false;
@@ -277,21 +278,21 @@ static struct str start_of(const struct mqtt_properties *properties)
 
 /* MQTT_SUCCESS, or why it is refused. */
 static uint8_t put_in_force(struct session *session, struct str text, const struct topic_filter *filter,
-                            const struct mqtt_properties *properties, struct granted *granted)
+                            const struct mqtt_properties *properties, struct granted *granted,
+                            const char **why)
 {
     if (!feed_filter(session->shard->broker, filter)) {
         granted->is_new = session_subscribe(session, filter, &granted->options);
         return MQTT_SUCCESS;
     }
-    const char *why = NULL;
     return feed_subscribe(session, text, filter, &granted->options, start_of(properties), false,
-                          &granted->is_new, &why);
+                          &granted->is_new, why);
 }
 
-/* Puts the subscription in force. Returns the QoS, or why it is refused after all. */
+/* Puts the subscription in force. Returns the QoS, or why it is refused after all; *why may be set then. */
 static uint8_t grant(struct connection *connection, const struct mqtt_subscription *asked,
                      const struct topic_filter *filter, uint8_t qos, const struct mqtt_properties *properties,
-                     struct held_subscribe *answer)
+                     struct held_subscribe *answer, const char **why)
 {
     struct session *session = connection->session;
     struct granted *granted = &answer->granted[answer->granted_count];
@@ -302,7 +303,9 @@ static uint8_t grant(struct connection *connection, const struct mqtt_subscripti
         .retain_handling = asked->retain_handling,
         .id = properties->subscription_id,
     };
-    uint8_t reason = put_in_force(session, asked->filter, filter, properties, granted);
+    if (session->persisted) /* else nothing is taken back */
+        session_subscription_get(session, asked->filter, filter, &granted->former);
+    uint8_t reason = put_in_force(session, asked->filter, filter, properties, granted, why);
     if (reason >= 0x80)
         return reason;
     if (granted->is_new && too_many(session)) { /* replacing one needs no room */
@@ -325,13 +328,23 @@ static struct ack_ticket *persist_granted(struct session *session, const struct 
     if (!session->persisted || answer->granted_count == 0)
         return NULL;
     struct ack_ticket *ticket = ticket_new(session->shard);
-    persist_session(session->shard, session_client_id(session), session->expiry_s, 0, false, ticket);
+    persist_session(session->shard, session_client_id(session), session->subscriber.number, session->expiry_s,
+                    0, ticket);
     for (size_t i = 0; i < answer->granted_count; i++) {
         struct error err; /* a full queue fails the ticket, and with it the SUBACK */
         persist_subscription(session->shard, session_client_id(session), str_of(answer->granted[i].filter),
                              &answer->granted[i].options, false, ticket, &err);
     }
     return ticket;
+}
+
+/* The reason string speaks of the first one. */
+static void note_refusal(struct connection *connection, struct held_subscribe *answer, struct str filter,
+                         const char *why)
+{
+    connection_log_refusal(connection, "subscription refused", filter, why);
+    if (answer->why == NULL)
+        answer->why = why;
 }
 
 void handle_subscribe(struct connection *connection, const struct mqtt_frame *frame)
@@ -348,14 +361,13 @@ void handle_subscribe(struct connection *connection, const struct mqtt_frame *fr
     size_t position = 0;
     for (size_t i = 0; mqtt_subscribe_next(&subscribe, &position, &asked); i++) {
         struct topic_filter filter;
+        const char *why = NULL;
         uint8_t verdict = judge(connection, &asked, &filter);
         if (verdict < 0x80)
-            verdict = grant(connection, &asked, &filter, verdict, &subscribe.properties, answer);
+            verdict = grant(connection, &asked, &filter, verdict, &subscribe.properties, answer, &why);
         answer->reasons[i] = verdict;
-        if (verdict >= 0x80) {
-            connection_log_refusal(connection, "subscription refused", asked.filter,
-                                   mqtt_reason_text(verdict));
-        }
+        if (verdict >= 0x80)
+            note_refusal(connection, answer, asked.filter, why != NULL ? why : mqtt_reason_text(verdict));
     }
     reply(connection, MQTT_SUBACK, subscribe.packet_id, answer, persist_granted(session, answer));
 }
@@ -380,6 +392,7 @@ void handle_unsubscribe(struct connection *connection, const struct mqtt_frame *
         struct topic_filter filter;
         if (!topic_filter_parse(text, &filter)) {
             answer->reasons[i] = MQTT_BAD_TOPIC_FILTER;
+            answer->why = mqtt_reason_text(MQTT_BAD_TOPIC_FILTER);
             continue;
         }
         if (!session_unsubscribe(session, text, &filter))

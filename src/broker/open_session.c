@@ -21,11 +21,10 @@ struct token_expiry {
     struct connection *connection;
 };
 
-static void send_away(struct shard *shard, struct session *session)
+void session_send_away(struct shard *shard, struct session *session, uint8_t reason, const char *text)
 {
     struct connection *old = session->connection;
-    LOG_INFO("session taken over", LOG_STR("client_id", session_client_id(session)));
-    connection_fail(old, MQTT_SESSION_TAKEN_OVER, NULL); /* [MQTT-3.1.4-3] */
+    connection_fail(old, reason, text);
     COUNT(shard, connections, -1);
     held_drop_all(old);
     old->state = CONNECTION_CLOSED;
@@ -61,6 +60,7 @@ static void take_will(struct session *session, const struct mqtt_connect *connec
     session->will = mem_zalloc(sizeof(*session->will));
     session->will->delay_s = connect->version == MQTT_5 ? properties->will_delay : 0;
     session->will->message = message_new(&parts);
+    session->will->username = mem_strdup_or_null(session->connection->username);
     buf_free(&list);
 }
 
@@ -206,6 +206,9 @@ void token_free(struct connection *connection)
 
 static void compile_acl(struct connection *connection, struct str client_id)
 {
+    client_acl_free(connection->acl);
+    connection->acl = NULL;
+    connection->allowed_hash = 0;
     if (connection->superuser)
         return;
     struct shard *shard = shard_of_channel(&connection->channel);
@@ -215,8 +218,6 @@ static void compile_acl(struct connection *connection, struct str client_id)
         .client_id = client_id,
         .address = connection->channel.peer,
     };
-    client_acl_free(connection->acl);
-    connection->allowed_hash = 0;
     connection->acl = client_acl_new(shard->settings, shard->access->rules, shard->access->rule_count,
                                      own != NULL ? own->rules : NULL, own != NULL ? own->count : 0, &subject);
 }
@@ -233,6 +234,7 @@ static void take_identity(struct connection *connection)
     connection->superuser = identity->superuser;
     connection->enhanced = identity->enhanced;
     connection->username = identity->username;
+    connection->in_catalog = identity->in_catalog;
     identity->username = NULL;
     if (identity->rule_count > 0) {
         struct token_rules *own = mem_zalloc(sizeof(*own));
@@ -249,7 +251,7 @@ static void take_identity(struct connection *connection)
 
 static void log_connected(const struct connection *connection, bool session_present)
 {
-    if (!log_enabled(LOG_LEVEL_INFO))
+    if (!shard_may_log(shard_of_channel(&connection->channel), LOG_LEVEL_INFO))
         return;
     char peer[CHANNEL_PEER_BYTES];
     channel_peer_text(&connection->channel, peer);
@@ -267,8 +269,10 @@ static struct session *free_session(struct shard *shard, const struct mqtt_conne
     *discarded = session != NULL && session->persisted && connect->clean_start;
     if (session != NULL && session->connection != NULL) {
         session->discarded = connect->clean_start;
-        send_away(shard, session);
-        session = session_find(shard, connect->client_id, hash); /* it may have ended */
+        if (shard_may_log(shard, LOG_LEVEL_INFO))
+            LOG_INFO("session taken over", LOG_STR("client_id", session_client_id(session)));
+        session_send_away(shard, session, MQTT_SESSION_TAKEN_OVER, NULL); /* [MQTT-3.1.4-3] */
+        session = session_find(shard, connect->client_id, hash);          /* it may have ended */
     }
     if (session != NULL && connect->clean_start) {
         session_end(shard, session); /* [MQTT-3.1.2-4] */
@@ -308,15 +312,37 @@ static void end_setup(struct connection *connection)
     }
 }
 
+/* Whether the session, if it is to be kept, has a place: that of a former one under its id, or a free one. Not asked
+ * again after a wait for the disk, when the former one has gone already. Each shard may let in one too many. */
+static bool has_place(const struct connection *connection, const struct mqtt_connect *connect, uint64_t hash)
+{
+    struct shard *shard = shard_of_channel(&connection->channel);
+    uint64_t max = shard->settings->sessions.max_sessions;
+    if (max == 0 || connection->state == CONNECTION_LET_IN || asked_expiry(shard, connect) == 0 ||
+        shard->settings->sessions.max_expiry_s == 0 ||
+        atomic_load_explicit(&shard->broker->kept_sessions, memory_order_relaxed) < max)
+        return true;
+    const struct session *former = session_find(shard, connect->client_id, hash);
+    return former != NULL && former->persisted;
+}
+
 /* Who the client is, and whether it may leave this will. False: it has been refused; whoever has the session keeps it,
  * since nothing of a refused CONNECT takes effect [MQTT-3.1.4-2]. Asked again after a wait for the disk, since rules and
  * bans may have changed meanwhile. */
-static bool let_in(struct connection *connection, const struct mqtt_connect *connect)
+static bool let_in(struct connection *connection, const struct mqtt_connect *connect, uint64_t hash)
 {
     if (connection->state == CONNECTION_AUTHENTICATED)
         take_identity(connection);
     if (authenticate_banned(connection, connect->client_id))
         return false;
+    if (login_check(connection, shard_of_channel(&connection->channel)->access) == LOGIN_ENDED) {
+        connection_fail(connection, MQTT_NOT_AUTHORIZED, LOGIN_ENDED_TEXT);
+        return false;
+    }
+    if (!has_place(connection, connect, hash)) {
+        connection_fail(connection, MQTT_QUOTA_EXCEEDED, "no more sessions are kept (sessions.max_sessions)");
+        return false;
+    }
     compile_acl(connection, connect->client_id);
     connection->state = CONNECTION_LET_IN;
     if (!connect->has_will || connection_may_publish(connection, connect->will.topic))
@@ -335,7 +361,7 @@ static void wait_for_disk(struct connection *connection, struct str client_id)
     connection->disk_wait = true;
     channel_pause(&connection->channel);
     /* Once more: whether the former removal has succeeded is not known here, and the second one does no harm. */
-    persist_session(shard, client_id, 0, 0, true, ticket);
+    persist_session_end(shard, client_id, ticket);
     ticket_done(ticket, MQTT_SUCCESS);
 }
 
@@ -343,7 +369,7 @@ static void wait_for_disk(struct connection *connection, struct str client_id)
 bool open_session(struct connection *connection, const struct mqtt_connect *connect, uint64_t hash)
 {
     struct shard *shard = shard_of_channel(&connection->channel);
-    if (!let_in(connection, connect))
+    if (!let_in(connection, connect, hash))
         return true;
     bool discarded;
     struct session *session = free_session(shard, connect, hash, &discarded);
@@ -357,6 +383,7 @@ bool open_session(struct connection *connection, const struct mqtt_connect *conn
     session_attach(shard, session, connection);
     COUNT(shard, connections, 1);
     connection->bridge = connect->bridge;
+    connection->clean_start = connect->clean_start;
     connection->ends_session = asked_expiry(shard, connect) == 0;
     session_set_expiry(shard, session, asked_expiry(shard, connect));
     if (present)

@@ -20,7 +20,7 @@ struct node {
     struct map children;
     struct heap_node expiry;
     uint64_t hash; /* of the level */
-    bool counted;  /* against the limit: all but the broker's own */
+    bool counted;  /* against the limits: all but the broker's own */
     uint16_t level_len;
     char level[];
 };
@@ -123,7 +123,7 @@ static void clear(struct retained *retained, struct node *node)
         return;
     heap_remove(&retained->expiring, &node->expiry);
     retained->count -= node->counted;
-    retained->bytes -= message_bytes(node->message);
+    retained->bytes -= node->counted ? message_bytes(node->message) : 0;
     message_unref(node->message);
     node->message = NULL;
 }
@@ -134,20 +134,34 @@ static void put(struct retained *retained, struct node *node, struct message *me
     node->message = message_ref(message);
     node->counted = !str_starts(message_topic(message), STR("$SYS/"));
     retained->count += node->counted;
-    retained->bytes += message_bytes(message);
+    retained->bytes += node->counted ? message_bytes(message) : 0;
     if (message->expires_ms != 0)
         heap_insert(&retained->expiring, &node->expiry, message->expires_ms);
 }
 
+/* former: the topic's message until now, or NULL. A message that is not larger than the former one always fits. */
+static bool fits(const struct retained *retained, const struct message *former, const struct message *message,
+                 const struct retained_limits *limits, struct error *err)
+{
+    size_t former_bytes = former != NULL ? message_bytes(former) : 0;
+    size_t bytes = message_bytes(message);
+    if (former == NULL && limits->messages > 0 && retained->count >= limits->messages)
+        return error_set(err, ERR_LIMIT, "the limit of %llu retained messages is reached",
+                         (unsigned long long)limits->messages);
+    if (bytes > former_bytes && limits->bytes > 0 && retained->bytes - former_bytes + bytes > limits->bytes)
+        return error_set(err, ERR_LIMIT, "the limit of %llu bytes of retained messages is reached",
+                         (unsigned long long)limits->bytes);
+    return true;
+}
+
 static bool set_locked(struct retained *retained, struct str topic, struct message *message,
-                       uint64_t max_messages, bool (*first)(void *arg, struct error *err), void *arg,
-                       struct error *err)
+                       const struct retained_limits *limits, bool (*first)(void *arg, struct error *err),
+                       void *arg, struct error *err)
 {
     struct node *node = find(retained, topic, false);
-    bool known = node != NULL && node->message != NULL;
-    if (message != NULL && !known && max_messages > 0 && retained->count >= max_messages)
-        return error_set(err, ERR_LIMIT, "the limit of %llu retained messages is reached",
-                         (unsigned long long)max_messages);
+    if (message != NULL && limits != NULL &&
+        !fits(retained, node != NULL ? node->message : NULL, message, limits, err))
+        return false;
     if (first != NULL && !first(arg, err))
         return false;
     if (message != NULL) {
@@ -159,13 +173,23 @@ static bool set_locked(struct retained *retained, struct str topic, struct messa
     return true;
 }
 
-bool retained_set(struct retained *retained, struct str topic, struct message *message, uint64_t max_messages,
-                  bool (*first)(void *arg, struct error *err), void *arg, struct error *err)
+bool retained_set(struct retained *retained, struct str topic, struct message *message,
+                  const struct retained_limits *limits, bool (*first)(void *arg, struct error *err),
+                  void *arg, struct error *err)
 {
     pthread_mutex_lock(&retained->lock);
-    bool ok = set_locked(retained, topic, message, max_messages, first, arg, err);
+    bool ok = set_locked(retained, topic, message, limits, first, arg, err);
     pthread_mutex_unlock(&retained->lock);
     return ok;
+}
+
+void retained_look(struct retained *retained, struct str topic,
+                   void (*look)(struct message *message, void *arg), void *arg)
+{
+    pthread_mutex_lock(&retained->lock);
+    const struct node *node = find(retained, topic, false);
+    look(node != NULL ? node->message : NULL, arg);
+    pthread_mutex_unlock(&retained->lock);
 }
 
 size_t retained_sweep(struct retained *retained, int64_t now_ms, size_t limit,
@@ -252,6 +276,66 @@ void retained_match(struct retained *retained, struct str filter, int64_t now_ms
     pthread_mutex_lock(&retained->lock);
     match(&search, retained->root, filter);
     pthread_mutex_unlock(&retained->lock);
+}
+
+/* ---- Walking in slices ----------------------------------------------------------------------------------- */
+
+struct walk {
+    int64_t now_ms;
+    size_t nodes_left;
+    struct buf *after;
+    bool (*each)(struct message *message, void *arg);
+    void *arg;
+};
+
+/* False: the slice ends behind this node. */
+static bool show(struct walk *walk, const struct node *node)
+{
+    struct message *message = node->message;
+    walk->nodes_left -= walk->nodes_left > 0;
+    if (message == NULL || (message->expires_ms != 0 && message->expires_ms <= walk->now_ms))
+        return true;
+    bool more = walk->each(message, walk->arg) && walk->nodes_left > 0;
+    if (!more) {
+        buf_reset(walk->after);
+        buf_append_str(walk->after, message_topic(message));
+    }
+    return more;
+}
+
+/* `behind`: levels below the node that lead to where the last slice ended; NULL data: all of it. */
+static bool walk_below(struct walk *walk, const struct node *node, struct str behind)
+{
+    size_t position = 0;
+    struct str level;
+    if (behind.data != NULL && node->children.count > 0) {
+        topic_next_level(&behind, &level);
+        uint64_t hash = hash_bytes(level.data, level.len);
+        const struct map_slot *slot = map_find_slot(&node->children, hash, has_level, &level);
+        if (slot != NULL && !walk_below(walk, slot->item, behind))
+            return false;
+        position =
+            slot != NULL ? (size_t)(slot - node->children.slots) + 1 : (size_t)hash & node->children.mask;
+    }
+    const struct node *child;
+    while ((child = map_next(&node->children, &position)) != NULL) {
+        if (!show(walk, child) || !walk_below(walk, child, STR_NONE))
+            return false;
+    }
+    return true;
+}
+
+bool retained_walk(struct retained *retained, struct buf *after, int64_t now_ms, size_t nodes_max,
+                   bool (*each)(struct message *message, void *arg), void *arg)
+{
+    struct walk walk = {.now_ms = now_ms, .nodes_left = nodes_max, .after = after, .each = each, .arg = arg};
+    struct buf from = {0}; /* the slice's end goes into `after` while its begin is still in use */
+    buf_append_str(&from, buf_str(after));
+    pthread_mutex_lock(&retained->lock);
+    bool finished = walk_below(&walk, retained->root, from.len > 0 ? buf_str(&from) : STR_NONE);
+    pthread_mutex_unlock(&retained->lock);
+    buf_free(&from);
+    return !finished;
 }
 
 uint64_t retained_count(struct retained *retained)

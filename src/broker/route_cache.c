@@ -1,6 +1,6 @@
 /* A reactor's cache of routes by topic.
  *
- * A hit costs the hash of the topic, one comparison and two version numbers. A route that is found under old versions
+ * A hit costs the hash of the topic, one comparison and four version numbers. A route that is found under old versions
  * is resolved again and takes the old one's place.
  *
  * Eviction is a clock: a hand goes round the slots of the table, lap after lap. A route that has been used in this lap
@@ -52,7 +52,12 @@ bool route_is_current(const struct route_cache *cache, const struct route *route
 {
     /* Acquire: pairs with the release of raise_version() in router.c. */
     const struct router *router = cache->router;
+    /* Versions only grow, so the sum of two stands while both do. */
     return atomic_load_explicit(&router->wildcard_version, memory_order_acquire) == route->wildcard_version &&
+           atomic_load_explicit(&router->prefix_versions[route->prefix_slots[0]], memory_order_acquire) +
+                   atomic_load_explicit(&router->prefix_versions[route->prefix_slots[1]],
+                                        memory_order_acquire) ==
+               route->prefix_version &&
            atomic_load_explicit(&router->exact_versions[exact_version_slot(route->hash)],
                                 memory_order_acquire) == route->exact_version;
 }

@@ -103,15 +103,28 @@ static struct share_group *group_of(struct filter_entry *entry)
     return entry->item.kind == FILTER_GROUP ? (struct share_group *)(void *)entry : NULL;
 }
 
+/* Levels in front of the filter's first wildcard, at most PREFIX_LEVELS. */
+static unsigned literal_levels(struct str filter)
+{
+    unsigned count = 0;
+    struct str level;
+    while (count < PREFIX_LEVELS && topic_next_level(&filter, &level) && !str_is(level, "+") &&
+           !str_is(level, "#"))
+        count++;
+    return count;
+}
+
 /* The version that stands for the entry's filter. */
 static _Atomic uint32_t *version_of(struct router *router, struct filter_entry *entry)
 {
     struct share_group *group = group_of(entry);
     if (group != NULL)
         entry = group->filter;
-    if (entry->item.kind == FILTER_WILDCARD)
-        return &router->wildcard_version;
     struct str text = router_entry_text(entry);
+    if (entry->item.kind == FILTER_WILDCARD) {
+        unsigned levels = literal_levels(text);
+        return levels > 0 ? &router->prefix_versions[prefix_slot(text, levels)] : &router->wildcard_version;
+    }
     return &router->exact_versions[exact_version_slot(hash_bytes(text.data, text.len))];
 }
 
@@ -183,9 +196,11 @@ static void remove_subscription(struct router *router, struct filter_entry *entr
 /* Takes the options over. Returns whether a route can tell the difference. */
 static bool set_options(struct subscription *subscription, const struct subscribe_options *options)
 {
+    bool durable = subscription->subscriber->number != 0 && options->qos > 0;
     bool same = subscription->qos == options->qos && subscription->no_local == options->no_local &&
                 subscription->retain_as_published == options->retain_as_published &&
-                subscription->id == options->id;
+                subscription->durable == durable && subscription->id == options->id;
+    subscription->durable = durable;
     subscription->qos = options->qos;
     subscription->no_local = options->no_local;
     subscription->retain_as_published = options->retain_as_published;
@@ -247,6 +262,31 @@ void router_unsubscribe_all(struct router *router, struct subscriber *subscriber
     }
 }
 
+static struct subscribe_options options_of(const struct subscription *subscription)
+{
+    return (struct subscribe_options){.qos = subscription->qos,
+                                      .no_local = subscription->no_local,
+                                      .retain_as_published = subscription->retain_as_published,
+                                      .retain_handling = subscription->retain_handling,
+                                      .id = subscription->id};
+}
+
+bool router_subscription_get(const struct router *router, const struct subscriber *subscriber,
+                             const struct topic_filter *filter, struct subscribe_options *options)
+{
+    if (subscriber->subscription_count == 0)
+        return false;
+    unsigned reactor = subscriber->reactor < router->reactors ? subscriber->reactor : 0;
+    router_read_lock(router, reactor);
+    /* Finding changes nothing. */
+    struct filter_entry *entry = find_entry((struct router *)(uintptr_t)router, filter);
+    const struct subscription *subscription = entry != NULL ? router_entry_find(entry, subscriber) : NULL;
+    if (subscription != NULL)
+        *options = options_of(subscription);
+    router_read_unlock(router, reactor);
+    return subscription != NULL;
+}
+
 /* ---- Telling --------------------------------------------------------------------------------------------- */
 
 /* A subscription as it is gathered for router_subscriptions_each; the filter's text follows. */
@@ -262,11 +302,7 @@ static void list_one(const struct router *router, struct filter_entry *entry,
     struct str name = group != NULL ? share_group_name(router, group) : STR_NONE;
     struct str text = router_entry_text(group != NULL ? group->filter : entry);
     struct listed listed = {
-        .options = {.qos = subscription->qos,
-                    .no_local = subscription->no_local,
-                    .retain_as_published = subscription->retain_as_published,
-                    .retain_handling = subscription->retain_handling,
-                    .id = subscription->id},
+        .options = options_of(subscription),
         .len = text.len + (group != NULL ? strlen("$share//") + name.len : 0),
     };
     buf_append(out, &listed, sizeof listed);

@@ -6,8 +6,9 @@
  * given back at once. (Decision 0002 tells why this and not RCU.)
  *
  * On the hot path there is no lock: each reactor keeps a cache of routes by topic. An entry is valid while the
- * router's versions that it was made under stand: one version for all wildcard filters, and one of 4,096 for exact
- * filters, by hash of the topic, so that a device that subscribes its own topic spoils only its own route. */
+ * router's versions that it was made under stand: one of 4,096 for exact filters, by hash of the topic; one of 4,096 for
+ * filters whose first level, or first two levels, have no wildcard, by hash of these levels; and one for all others. So
+ * a device that subscribes its own topics (dev/7/cmd, dev/7/+/set) spoils only its own routes. */
 #ifndef BROKER_ROUTER_H
 #define BROKER_ROUTER_H
 
@@ -45,6 +46,9 @@ bool router_subscribe(struct router *router, struct subscriber *subscriber, cons
 bool router_unsubscribe(struct router *router, struct subscriber *subscriber,
                         const struct topic_filter *filter);
 void router_unsubscribe_all(struct router *router, struct subscriber *subscriber);
+/* The options of the subscriber's subscription to the filter. False if there is none. Thread: as router_subscribe(). */
+bool router_subscription_get(const struct router *router, const struct subscriber *subscriber,
+                             const struct topic_filter *filter, struct subscribe_options *options);
 
 /* The subscriber's subscriptions in the order of their making. `filter` has the `$share/…/` in front again.
  * False from each stops. Thread: the subscriber's reactor. */
@@ -61,23 +65,35 @@ struct router_counts {
 };
 void router_counts(const struct router *router, struct router_counts *out); /* thread: any */
 
+/* The filters, each once and without $share, in parts: `part` from 0 to ROUTER_PARTS - 1. Called under the lock of `reactor`: take
+ * a copy and return. */
+#define ROUTER_PARTS 513
+void router_part_each(struct router *router, unsigned reactor, unsigned part,
+                      void (*each)(struct str filter, void *arg), void *arg);
+/* Whether anybody subscribes exactly this filter. Thread: any. */
+bool router_has_filter(struct router *router, const struct topic_filter *filter);
+
 /* ---- Routes ---------------------------------------------------------------------------------------------- */
 
 struct share_group;
 
 struct route {
-    struct str topic;      /* a copy of the route's own */
-    uint64_t hash;         /* hash_bytes of the topic */
-    uint32_t target_count; /* subscribers of this reactor, and those of any reactor */
-    uint32_t group_count;  /* shared subscriptions that match: one member each gets the message */
-    uint64_t remote;       /* bit i: reactor i (not this one) has subscribers; it resolves them itself */
+    struct str topic;        /* a copy of the route's own */
+    uint64_t hash;           /* hash_bytes of the topic */
+    uint32_t target_count;   /* subscribers of this reactor, and those of any reactor */
+    uint32_t group_count;    /* shared subscriptions that match: one member each gets the message */
+    uint64_t remote;         /* bit i: reactor i (not this one) has subscribers; it resolves them itself */
+    uint64_t remote_durable; /* of these, who has durable sessions that get it at QoS 1 or 2 */
     struct route_target *targets;
     struct share_group **groups;
     /* The rest is the cache's. */
     uint32_t wildcard_version;
     uint32_t exact_version;
-    uint64_t used; /* clock for eviction */
-    uint64_t user; /* for the cache's user: zero when the route is made */
+    uint32_t prefix_version; /* the sum of two */
+    uint16_t prefix_slots[2];
+    uint64_t used;     /* clock for eviction */
+    uint64_t user;     /* for the cache's user: zero when the route is made */
+    uint64_t durables; /* targets that are durable sessions */
 };
 
 /* One for each reactor; its calls are on that reactor's thread. Holds at most max_routes and about max_bytes. */
@@ -105,6 +121,7 @@ struct share_pick {
     uint16_t reactor;
     uint8_t qos;
     bool retain_as_published;
+    bool durable;
     uint32_t id; /* subscription identifier, 0: none */
 };
 
@@ -113,6 +130,10 @@ struct share_pick {
  * refused), 0: none. False if the group has gone or has nobody else. Thread: the cache's reactor. */
 bool route_share_pick(struct route_cache *cache, const struct route *route, uint32_t index,
                       uint64_t publisher_hash, uint64_t exclude_id, struct share_pick *out);
+
+/* Whether `is` is true of a member of the group. Called under the reader's lock: it calls nothing of the router. */
+bool route_share_any(struct route_cache *cache, const struct route *route, uint32_t index,
+                     bool (*is)(const struct subscriber *member, void *arg), void *arg);
 
 /* Another member of the same group, since the former one has gone; on whatever reactor. False likewise. */
 bool route_share_repick(struct route_cache *cache, const struct share_pick *former, uint64_t publisher_hash,

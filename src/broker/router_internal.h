@@ -23,6 +23,8 @@
 
 #define ROUTER_REACTORS_MAX 64
 #define EXACT_VERSIONS      4096 /* a power of two */
+#define PREFIX_VERSIONS     4096 /* likewise, and a slot fits into 16 bits */
+#define PREFIX_LEVELS       2    /* a topic is asked for as many versions: see route.prefix_slots */
 #define SHARDS              256  /* one for each value of a hash's highest byte */
 
 /* ---- Subscriptions and filters --------------------------------------------------------------------------- */
@@ -35,7 +37,8 @@ struct subscription {
     uint8_t qos;
     uint8_t retain_handling;
     bool no_local;
-    bool retain_as_published;
+    bool retain_as_published : 1;
+    bool durable : 1; /* the subscriber is a durable session, and gets it at QoS 1 or 2 */
 };
 _Static_assert(sizeof(struct subscription) == 24, "there are millions of them");
 
@@ -126,7 +129,8 @@ struct router {
 
     /* Added to under all locks, after the change, with release; a cache reads them without a lock, with acquire.
      * They wrap: a route would have to sleep through exactly 2^32 changes to be taken for current. */
-    _Atomic uint32_t wildcard_version;
+    _Atomic uint32_t wildcard_version;                 /* of filters that begin with a wildcard */
+    _Atomic uint32_t prefix_versions[PREFIX_VERSIONS]; /* of the other wildcard filters: prefix_slot() */
     _Atomic uint32_t exact_versions[EXACT_VERSIONS];
 
     char pad[64]; /* what follows changes more often than what every publish reads above */
@@ -156,6 +160,22 @@ static inline uint64_t pointer_hash(const void *pointer)
 static inline size_t exact_version_slot(uint64_t topic_hash)
 {
     return (size_t)topic_hash & (EXACT_VERSIONS - 1);
+}
+
+/* The first levels of a filter or topic; the whole if it has no more. */
+static inline struct str first_levels(struct str text, unsigned levels)
+{
+    size_t len = 0;
+    while (len < text.len && (text.data[len] != '/' || --levels != 0))
+        len++;
+    return str_make(text.data, len);
+}
+
+/* A filter with so many levels, or more, in front of its first wildcard concerns only topics that begin with them. */
+static inline size_t prefix_slot(struct str text, unsigned levels)
+{
+    struct str prefix = first_levels(text, levels);
+    return (size_t)hash_bytes(prefix.data, prefix.len) & (PREFIX_VERSIONS - 1);
 }
 
 /* ---- router_entry.c: who subscribes one filter ------------------------------------------------------------ */
@@ -266,6 +286,7 @@ struct merge_target {
     uint32_t id_count;
     uint8_t qos;
     bool retain_as_published;
+    bool durable;   /* some subscription is */
     bool any_local; /* some subscription does not say no-local */
     bool no_local;  /* some subscription says it */
     /* Of those that do not say it, where both are: */

@@ -105,6 +105,8 @@ struct str publication_client_id(const struct publication *publication)
 struct str publication_username(const struct publication *publication)
 {
     const struct session *publisher = publication->publisher;
+    if (publication->will_username != NULL)
+        return str_of(publication->will_username);
     return publisher != NULL && publisher->connection != NULL ? str_of(publisher->connection->username)
                                                               : STR("");
 }

@@ -35,12 +35,28 @@ struct session *session_new(struct shard *shard, struct str client_id, uint64_t 
     session->subscriber.reactor = (uint16_t)shard->index;
     atomic_init(&session->subscriber.online, false);
     session->shard = shard;
+    session->created_ms = reactor_wall_ms(shard->reactor);
+    session->queue.total = &shard->counters.queued_bytes;
+    session->inflight.total = &shard->counters.queued_bytes;
     session->client_id_len = (uint16_t)client_id.len;
     memcpy(session->client_id, client_id.data, client_id.len);
     shard->next_id += shard->broker->shard_count;
     map_insert(&shard->sessions, hash, session);
     COUNT(shard, sessions, 1);
     return session;
+}
+
+/* Whether it is to survive a restart; counted against sessions.max_sessions. */
+static void set_persisted(struct session *session, bool persisted)
+{
+    if (session->persisted == persisted)
+        return;
+    session->persisted = persisted;
+    _Atomic uint64_t *kept = &session->shard->broker->kept_sessions;
+    if (persisted)
+        atomic_fetch_add_explicit(kept, 1, memory_order_relaxed);
+    else
+        atomic_fetch_sub_explicit(kept, 1, memory_order_relaxed);
 }
 
 static void away_clear(struct shard *shard, struct session *session)
@@ -63,6 +79,8 @@ static void session_free(struct shard *shard, struct session *session)
     session_queue_clear(&session->queue);
     inflight_clear(&session->inflight);
     packet_id_set_clear(&session->received);
+    receipts_forget(shard, session);
+    set_persisted(session, false);
     mem_free(session);
 }
 
@@ -72,7 +90,7 @@ void session_end(struct shard *shard, struct session *session)
     if (session->will != NULL)
         session_will_publish(shard, session); /* the delay ends with the session [MQTT-3.1.3-9] */
     if (session->persisted)
-        persist_session(shard, session_client_id(session), 0, 0, true, NULL);
+        persist_session_end(shard, session_client_id(session), NULL);
     feeds_close(session, FEED_SESSION_ENDED);
     map_remove_item(&shard->sessions, session->subscriber.name_hash, session);
     COUNT(shard, sessions, -1);
@@ -115,6 +133,28 @@ void session_subscriptions_each(struct session *session,
     feed_each(session, each, arg);
 }
 
+bool session_subscription_get(const struct session *session, struct str text,
+                              const struct topic_filter *filter, struct subscribe_options *out)
+{
+    const struct broker *broker = session->shard->broker;
+    if (!feed_filter(broker, filter))
+        return router_subscription_get(broker->router, &session->subscriber, filter, out);
+    const struct feed *feed = feed_find(session, text);
+    if (feed != NULL)
+        *out = feed->options;
+    return feed != NULL;
+}
+
+void session_change_options(struct session *session, struct str text, const struct topic_filter *filter,
+                            const struct subscribe_options *options)
+{
+    struct feed *feed = feed_filter(session->shard->broker, filter) ? feed_find(session, text) : NULL;
+    if (feed != NULL)
+        feed->options = *options;
+    else
+        session_subscribe(session, filter, options);
+}
+
 uint32_t session_subscription_count(const struct session *session)
 {
     return session->subscriber.subscription_count + feed_count(session);
@@ -127,12 +167,17 @@ static int64_t expiry_time(const struct session *session, int64_t now_ms)
     return session->expiry_s == EXPIRY_NEVER ? 0 : now_ms + (int64_t)session->expiry_s * 1000;
 }
 
-/* Subscriptions that were made while the session was not to last. */
+/* Subscriptions that were made while the session was not to last. The router is told that it lasts. */
 static bool persist_each(struct str filter, const struct subscribe_options *options, void *arg)
 {
     struct session *session = arg;
     struct error err;
-    if (!persist_subscription(session->shard, session_client_id(session), filter, options, false, NULL, &err))
+    struct topic_filter parsed;
+    if (topic_filter_parse(filter, &parsed) && !feed_filter(session->shard->broker, &parsed))
+        session_subscribe(session, &parsed, options);
+    if (!persist_subscription(session->shard, session_client_id(session), filter, options, false, NULL,
+                              &err) &&
+        shard_may_log(session->shard, LOG_LEVEL_WARNING))
         LOG_WARNING("subscription not kept for a restart", LOG_STR("client_id", session_client_id(session)),
                     LOG_STR("filter", filter), LOG_ERROR_OF(&err));
     return true;
@@ -145,20 +190,24 @@ void session_set_expiry(struct shard *shard, struct session *session, uint32_t e
     uint32_t max = shard->settings->sessions.max_expiry_s;
     session->expiry_s = expiry_s < max ? expiry_s : max;
     if (session->expiry_s > 0) {
-        persist_session(shard, session_client_id(session), session->expiry_s, 0, false, NULL);
+        if (session->subscriber.number == 0 && shard->journal != NULL)
+            session->subscriber.number = journal_next_number(shard->broker->journal);
+        persist_session(shard, session_client_id(session), session->subscriber.number, session->expiry_s, 0,
+                        NULL);
         if (!session->persisted)
             session_subscriptions_each(session, persist_each, session);
-        session->persisted = true;
+        set_persisted(session, true);
     } else if (session->persisted) {
-        persist_session(shard, session_client_id(session), 0, 0, true, NULL);
-        session->persisted = false;
+        persist_session_end(shard, session_client_id(session), NULL);
+        set_persisted(session, false);
     }
 }
 
 static void expire(struct reactor *reactor, struct timer *timer)
 {
     struct session_away *away = CONTAINER_OF(timer, struct session_away, expiry);
-    LOG_DEBUG("session expired", LOG_STR("client_id", session_client_id(away->session)));
+    if (shard_may_log(away->session->shard, LOG_LEVEL_DEBUG))
+        LOG_DEBUG("session expired", LOG_STR("client_id", session_client_id(away->session)));
     session_end(reactor_user(reactor), away->session);
 }
 
@@ -186,19 +235,32 @@ static void start_waiting(struct shard *shard, struct session *session, int64_t 
 static void keep_until(struct shard *shard, struct session *session, int64_t expires_ms)
 {
     if (session->persisted)
-        persist_session(shard, session_client_id(session), session->expiry_s, expires_ms, false, NULL);
+        persist_session(shard, session_client_id(session), session->subscriber.number, session->expiry_s,
+                        expires_ms, NULL);
 }
 
-struct session *session_restore(struct shard *shard, struct str client_id, uint32_t expiry_s,
+int64_t session_expires_ms(const struct session *session)
+{
+    const struct shard *shard = session->shard;
+    if (session->away == NULL || !heap_contains(&session->away->expiry.node))
+        return 0;
+    return session->away->expiry.node.key - reactor_now_ms(shard->reactor) + reactor_wall_ms(shard->reactor);
+}
+
+struct session *session_restore(struct shard *shard, struct str client_id, uint64_t number, uint32_t expiry_s,
                                 int64_t expires_ms)
 {
     struct session *session = session_new(shard, client_id, client_hash(client_id));
+    bool numberless =
+        number == 0 && shard->journal != NULL; /* made without a journal, or before there was one */
+    session->subscriber.number = numberless ? journal_next_number(shard->broker->journal) : number;
     session->expiry_s = expiry_s;
-    session->persisted = true;
-    if (expires_ms == 0 && expiry_s != EXPIRY_NEVER) { /* its client was here when the broker ended */
+    set_persisted(session, true);
+    bool was_here = expires_ms == 0 && expiry_s != EXPIRY_NEVER; /* when the broker ended */
+    if (was_here)
         expires_ms = expiry_time(session, reactor_wall_ms(shard->reactor));
+    if (was_here || numberless)
         keep_until(shard, session, expires_ms);
-    }
     start_waiting(shard, session, expires_ms);
     return session;
 }
@@ -210,6 +272,7 @@ void session_attach(struct shard *shard, struct session *session, struct connect
     away_clear(shard, session);
     session_will_drop(session); /* it came back before the delay was over [MQTT-3.1.2-8 and 3.1.3.2.2] */
     session->connection = connection;
+    session->changed_ms = reactor_wall_ms(shard->reactor);
     session->discarded = false;
     session->warned = false;
     connection->session = session;
@@ -225,6 +288,7 @@ void session_detach(struct shard *shard, struct session *session)
         connection->clean_end ||
         (session->will != NULL && !connection_may_publish(connection, message_topic(session->will->message)));
     session->connection = NULL;
+    session->changed_ms = reactor_wall_ms(shard->reactor);
     connection->session = NULL;
     inflight_all_unsent(&session->inflight);
     atomic_store_explicit(&session->subscriber.online, false, memory_order_relaxed);
@@ -249,6 +313,7 @@ void session_will_drop(struct session *session)
     if (session->will == NULL)
         return;
     message_unref(session->will->message);
+    mem_free(session->will->username);
     mem_free(session->will);
     session->will = NULL;
 }
@@ -263,6 +328,7 @@ void session_will_publish(struct shard *shard, struct session *session)
     if (publication.expiry_at > 0)
         publication.expires_ms += reactor_wall_ms(shard->reactor);
     publication.publisher = session;
+    publication.will_username = session->will->username;
     publication.publisher_id = session->subscriber.id;
     publication.publisher_hash = session->subscriber.name_hash;
     if (publication.retain)
@@ -276,9 +342,7 @@ void session_will_publish(struct shard *shard, struct session *session)
 
 static bool wants_durable(const struct subscriber *subscriber, const struct publication *publication)
 {
-    (void)subscriber;
-    (void)publication;
-    return false; /* queues are in memory */
+    return publication->qos > 0 && session_is_durable((const struct session *)subscriber);
 }
 
 static void describe(const struct subscriber *subscriber, struct buf *out)

@@ -31,7 +31,9 @@ void session_queue_push(struct session_queue *queue, const struct outgoing *outg
         grow(queue);
     queue->ring[(queue->head + queue->count) & queue->mask] = *outgoing;
     queue->count++;
-    queue->bytes += outgoing_bytes(outgoing->message, outgoing->ids);
+    uint64_t bytes = outgoing_bytes(outgoing->message, outgoing->ids);
+    queue->bytes += bytes;
+    total_add(queue->total, outgoing->stored ? 0 : bytes);
 }
 
 struct outgoing *session_queue_peek(struct session_queue *queue)
@@ -45,10 +47,12 @@ struct outgoing session_queue_pop(struct session_queue *queue)
     struct outgoing outgoing = queue->ring[queue->head];
     queue->head = (queue->head + 1) & queue->mask;
     queue->count--;
-    queue->bytes -= outgoing_bytes(outgoing.message, outgoing.ids);
+    uint64_t bytes = outgoing_bytes(outgoing.message, outgoing.ids);
+    queue->bytes -= bytes;
+    total_add(queue->total, outgoing.stored ? 0 : -bytes);
     if (queue->count == 0 && queue->mask >= KEEP_SLOTS) {
         mem_free(queue->ring);
-        *queue = (struct session_queue){0};
+        *queue = (struct session_queue){.total = queue->total};
     }
     return outgoing;
 }
@@ -60,5 +64,5 @@ void session_queue_clear(struct session_queue *queue)
         outgoing_release(&outgoing);
     }
     mem_free(queue->ring);
-    *queue = (struct session_queue){0};
+    *queue = (struct session_queue){.total = queue->total};
 }

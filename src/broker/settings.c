@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "broker/acl.h"
+#include "log/log.h"
 #include "mqtt/mqtt.h"
 
 struct settings *settings_new(void)
@@ -27,9 +28,12 @@ struct settings *settings_new(void)
         .max_expiry_s = EXPIRY_NEVER,
         .v3_expiry_s = 7 * 24 * 3600,
         .max_inflight = 1000,
+        .max_sessions = 1000000,
         .max_queued_messages = 100000,
         .max_queued_bytes = UINT64_C(64) << 20,
+        .max_total_queued_bytes = UINT64_C(8) << 30,
         .when_full = QUEUE_DROP_OLDEST,
+        .sync_ms = LOG_SYNC_COMMIT,
     };
     settings->auth = (struct auth_settings){
         .allow_anonymous = -1,
@@ -42,6 +46,7 @@ struct settings *settings_new(void)
     settings->acl_denied_reason = MQTT_NOT_AUTHORIZED;
     settings->share_strategy = SHARE_ROUND_ROBIN;
     settings->sys_interval_ms = 10000;
+    settings->retained_max_bytes = UINT64_C(4) << 30;
     settings->retained_max_payload_bytes = 1u << 20;
     return settings;
 }

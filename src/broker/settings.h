@@ -35,10 +35,13 @@ struct session_settings {
     uint32_t max_expiry_s; /* EXPIRY_NEVER: no bound */
     uint32_t v3_expiry_s;  /* of 3.1 and 3.1.1 sessions without clean session */
     uint16_t max_inflight; /* to one client, besides its own receive maximum */
+    uint64_t max_sessions; /* that outlive their connection; 0: no limit */
     uint32_t max_queued_messages;
     uint64_t max_queued_bytes;
+    uint64_t max_total_queued_bytes; /* of all sessions, each message counted for each; 0: no limit */
     enum queue_full_policy when_full;
     bool queue_qos0; /* keep QoS 0 messages for clients that are away */
+    int64_t sync_ms; /* of what waits in durable sessions: as log_options.sync_ms */
 };
 
 struct rate_settings {
@@ -79,6 +82,7 @@ struct settings {
     enum share_strategy share_strategy;
     int64_t sys_interval_ms;        /* 0: no $SYS topics */
     uint64_t retained_max_messages; /* 0: no limit */
+    uint64_t retained_max_bytes;    /* 0: no limit */
     uint32_t retained_max_payload_bytes;
 };
 

@@ -4,7 +4,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "broker/access.h"
+#include "broker/login.h"
 #include "broker/watcher.h"
 
 #define ROUTES_MAX      65536
@@ -22,8 +22,10 @@ void shard_init(struct shard *shard, struct broker *broker, unsigned index)
     list_init(&shard->connections);
     list_init(&shard->stalled);
     list_init(&shard->searching);
+    list_init(&shard->receipts);
     shard->search.fire = search_resume;
     random_seed(&shard->random, random_u64());
+    repairs_init(&shard->repairs);
     atomic_init(&shard->handed_bytes, 0);
     atomic_init(&shard->resume_state, RESUME_IDLE);
 }
@@ -40,10 +42,13 @@ static void housekeeping(struct reactor *reactor, struct timer *timer)
     struct shard *shard = reactor_user(reactor);
     int64_t now_ms = reactor_now_ms(reactor);
     timer_set(reactor, timer, now_ms + HOUSEKEEPING_MS);
+    repairs_run(shard, false);
     if (shard->index != 0 || !broker_is_started(shard->broker)) /* other shards may have no reactor yet */
         return;
+    repairs_search_tick(shard->broker->search);
     retained_sweep(shard->broker->retained, reactor_wall_ms(reactor), SWEEP_LIMIT, forget_retained, shard);
     watcher_tick(shard->broker->watcher);
+    journal_tick(shard);
     if (shard->settings->sys_interval_ms > 0 && now_ms >= shard->sys_due_ms) {
         shard->sys_due_ms = now_ms + shard->settings->sys_interval_ms;
         sys_topics_publish(shard);
@@ -66,12 +71,14 @@ static void restore_subscription(struct session *session, const struct subscript
 static void build_sessions(struct shard *shard)
 {
     for (const struct client_seed *seed = shard->seeds; seed != NULL; seed = seed->next) {
-        struct session *session = session_restore(shard, seed->client_id, seed->expiry_s, seed->expires_ms);
+        struct session *session =
+            session_restore(shard, seed->client_id, seed->number, seed->expiry_s, seed->expires_ms);
         for (const struct subscription_seed *sub = seed->subscriptions; sub != NULL; sub = sub->next) {
             struct topic_filter filter;
             if (topic_filter_parse(sub->filter, &filter))
                 restore_subscription(session, sub, &filter);
         }
+        journal_restore(shard->broker->replay, session);
     }
     shard->seeds = NULL;
 }
@@ -83,6 +90,7 @@ void shard_start(struct reactor *reactor)
     shard->reactor = reactor;
     reactor_set_user(reactor, shard);
     shard->routes = route_cache_new(broker->router, shard->index, ROUTES_MAX, ROUTE_BYTES_MAX);
+    journal_shard_start(shard);
     build_sessions(shard);
     shard->housekeeping.fire = housekeeping;
     timer_set(reactor, &shard->housekeeping, reactor_now_ms(reactor));
@@ -94,6 +102,7 @@ void shard_turn_end(struct reactor *reactor)
     struct shard *shard = reactor_user(reactor);
     shard->search_ns = 0;
     turn_tasks_run(shard); /* before others hear of these messages */
+    journal_turn_end(shard);
     handoff_flush(shard);
 }
 
@@ -103,7 +112,9 @@ void shard_stop(struct reactor *reactor)
     timer_clear(reactor, &shard->housekeeping);
     timer_clear(reactor, &shard->search);
     turn_tasks_run(shard); /* wills of the last connections */
-    handoff_flush(shard);  /* a reactor that has ended gives them back */
+    journal_shard_stop(shard);
+    handoff_flush(shard);     /* a reactor that has ended gives them back */
+    repairs_run(shard, true); /* once more, since it is the last time */
     session_free_all(shard);
     turn_tasks_run(shard);
     route_cache_free(shard->routes);
@@ -114,6 +125,8 @@ void shard_stop(struct reactor *reactor)
     buf_free(&shard->burst.packets[1]);
     settings_unref(shard->settings);
     access_unref(shard->access);
+    mem_free(shard->picks);
+    shard->picks = NULL;
     shard->settings = NULL;
     shard->access = NULL;
 }
@@ -132,7 +145,7 @@ static bool same_rules(const struct shard *shard, const struct settings *setting
 
 void shard_set_access(struct shard *shard, struct settings *settings, struct access *access)
 {
-    /* Every change of a user comes here, too: then no client's rules are made anew. */
+    /* Every change of a user comes here, too: then no other client's rules are made anew. */
     bool changed = !same_rules(shard, settings, access);
     settings_unref(shard->settings);
     access_unref(shard->access);
@@ -146,7 +159,12 @@ void shard_set_access(struct shard *shard, struct settings *settings, struct acc
         struct connection *connection = CONTAINER_OF(it, struct connection, all);
         if (connection->state != CONNECTION_OPEN)
             continue;
-        if (changed) {
+        enum login_change login = login_check(connection, access);
+        if (login == LOGIN_ENDED) {
+            connection_fail(connection, MQTT_NOT_AUTHORIZED, LOGIN_ENDED_TEXT);
+            continue;
+        }
+        if (changed || login == LOGIN_CHANGED) {
             connection_compile_acl(connection);
             session_revoke(connection->session, connection->acl);
         }

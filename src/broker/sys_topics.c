@@ -7,8 +7,8 @@
 static void publish_text(struct shard *shard, const char *topic, struct str text)
 {
     struct publication publication = {.topic = str_of(topic), .payload = text, .retain = true};
-    retained_set(shard->broker->retained, publication.topic, publication_message(&publication), 0, NULL, NULL,
-                 NULL);
+    retained_set(shard->broker->retained, publication.topic, publication_message(&publication), NULL, NULL,
+                 NULL, NULL);
     const struct route *route = shard_route(shard, publication.topic, TOPIC_LEVELS_MAX);
     publish(shard, &publication, route);
     publication_end(&publication);

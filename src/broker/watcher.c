@@ -103,7 +103,7 @@ static void look(struct worker_job *job)
             access_load(broker->catalog, watcher->settings, buf_str(&watcher->jwks), &err);
         ok = access != NULL;
         if (ok) {
-            watcher->revision = revision;
+            watcher->revision = access->revision;
             tell_shards(broker, watcher->settings, access);
             access_unref(access);
             LOG_INFO("users and rules reloaded", LOG_UINT("revision", revision));
@@ -134,13 +134,12 @@ struct watcher *watcher_new(struct broker *broker, struct settings *settings, st
     pthread_mutex_init(&watcher->lock, NULL);
     watcher->settings = settings_ref(settings);
     refresh_jwks(watcher); /* a failure is logged, and tried again */
-    *first = NULL;
-    if (catalog_revision(broker->catalog, &watcher->revision, err))
-        *first = access_load(broker->catalog, settings, buf_str(&watcher->jwks), err);
+    *first = access_load(broker->catalog, settings, buf_str(&watcher->jwks), err);
     if (*first == NULL) {
         watcher_free(watcher);
         return NULL;
     }
+    watcher->revision = (*first)->revision;
     return watcher;
 }
 

@@ -16,7 +16,8 @@
 struct catalog;
 
 /* Opens or creates DIR/catalog.db (mode 0600) and brings its schema up to date. Returns owned.
- * Errors: ERR_NOT_FOUND (no DIR), ERR_IO, ERR_CORRUPT (with what to do), ERR_UNSUPPORTED (made by a later
+ * Errors: ERR_NOT_FOUND (no DIR), ERR_IO, ERR_CORRUPT (with what to do; also if the file is not what it was when it was
+ * closed), ERR_UNSUPPORTED (made by a later
  * version), ERR_BUSY (another process holds it for 10 s). */
 struct catalog *catalog_open(const char *dir, struct error *err);
 
@@ -45,6 +46,7 @@ struct catalog_user {
     uint8_t scram_stored_key[CATALOG_SCRAM_KEY_BYTES];
     uint8_t scram_server_key[CATALOG_SCRAM_KEY_BYTES];
     char *note;
+    uint64_t revision; /* catalog_revision() when it was read; not written */
 };
 
 void catalog_user_free(struct catalog_user *user); /* the strings, not the struct; zeroes it */
@@ -83,6 +85,13 @@ bool catalog_rule_delete(struct catalog *catalog, uint64_t id, struct error *err
 bool catalog_rule_each(struct catalog *catalog, bool (*each)(const struct catalog_rule *rule, void *arg),
                        void *arg, struct error *err);
 
+/* The rules that name exactly this user and this client (NULL: none of them) and no address are replaced by these, all or none:
+ * whom they are about and their order is set here. None: they are deleted. `removed` gets how many there were.
+ * Errors: ERR_INVALID. */
+bool catalog_rules_replace(struct catalog *catalog, const char *username, const char *client_id,
+                           struct catalog_rule *rules, size_t count, int64_t position, size_t *removed,
+                           struct error *err);
+
 /* ---- Bans ------------------------------------------------------------------------------------------------ */
 
 enum catalog_ban_kind { CATALOG_BAN_CLIENT_ID, CATALOG_BAN_USERNAME, CATALOG_BAN_ADDRESS };
@@ -100,6 +109,56 @@ bool catalog_ban_delete(struct catalog *catalog, enum catalog_ban_kind kind, str
                         struct error *err);
 bool catalog_ban_each(struct catalog *catalog, bool (*each)(const struct catalog_ban *ban, void *arg),
                       void *arg, struct error *err);
+
+/* ---- Keys and users of the HTTP API ---------------------------------------------------------------------- */
+
+#define CATALOG_SECRET_HASH_BYTES 32
+
+struct catalog_api_key {
+    char *name;
+    char *key; /* what is sent with the secret; found by it */
+    uint8_t secret_hash[CATALOG_SECRET_HASH_BYTES];
+    char *role;
+    bool enabled;
+    int64_t expires_ms; /* wall clock; 0: never */
+    int64_t created_ms;
+    char *description;
+};
+
+void catalog_api_key_free(struct catalog_api_key *key); /* what it holds, not the struct; zeroes it */
+/* Creates: ERR_EXISTS if there is one of this name (or, which is our own mistake, of this key). */
+bool catalog_api_key_create(struct catalog *catalog, const struct catalog_api_key *key, struct error *err);
+/* Changes role, enabled, expires_ms and description of the key of this name. Errors: ERR_NOT_FOUND. */
+bool catalog_api_key_update(struct catalog *catalog, const struct catalog_api_key *key, struct error *err);
+/* Fills *out: the caller frees it. Errors: ERR_NOT_FOUND. */
+bool catalog_api_key_get(struct catalog *catalog, struct str key, struct catalog_api_key *out,
+                         struct error *err);
+bool catalog_api_key_get_name(struct catalog *catalog, struct str name, struct catalog_api_key *out,
+                              struct error *err);
+bool catalog_api_key_delete(struct catalog *catalog, struct str name, struct error *err);
+bool catalog_api_key_each(struct catalog *catalog, bool (*each)(const struct catalog_api_key *key, void *arg),
+                          void *arg, struct error *err);
+
+struct catalog_dashboard_user {
+    char *username;
+    char *password_hash; /* argon2id, PHC string */
+    char *role;
+    char *description;
+};
+
+void catalog_dashboard_user_free(struct catalog_dashboard_user *user);
+bool catalog_dashboard_user_create(struct catalog *catalog, const struct catalog_dashboard_user *user,
+                                   struct error *err); /* Errors: ERR_EXISTS */
+/* Replaces all but the name. Errors: ERR_NOT_FOUND. */
+bool catalog_dashboard_user_update(struct catalog *catalog, const struct catalog_dashboard_user *user,
+                                   struct error *err);
+bool catalog_dashboard_user_get(struct catalog *catalog, struct str username,
+                                struct catalog_dashboard_user *out, struct error *err);
+bool catalog_dashboard_user_delete(struct catalog *catalog, struct str username, struct error *err);
+bool catalog_dashboard_user_each(struct catalog *catalog,
+                                 bool (*each)(const struct catalog_dashboard_user *user, void *arg),
+                                 void *arg, struct error *err);
+bool catalog_dashboard_user_count(struct catalog *catalog, uint64_t *count, struct error *err);
 
 /* Grows with every change to users, rules or bans by any process: cheap to ask, for caches. */
 bool catalog_revision(struct catalog *catalog, uint64_t *revision, struct error *err);
@@ -166,5 +225,15 @@ bool catalog_subscription_each(struct catalog *catalog,
                                bool (*each)(struct str client_id, struct str filter, uint8_t options,
                                             uint32_t subscription_id, void *arg),
                                void *arg, struct error *err); /* grouped by client id */
+
+enum catalog_table { CATALOG_TABLE_RETAINED, CATALOG_TABLE_SESSIONS, CATALOG_TABLE_SUBSCRIPTIONS };
+
+/* The keys of a table in their order, from behind (`after`, `after_filter`) on, at most `limit`: so it can be gone
+ * through in steps. Both empty: from the first one. The filter is empty but for subscriptions. Borrows in `each`; false
+ * stops. Thread: any. */
+bool catalog_keys_each(struct catalog *catalog, enum catalog_table table, struct str after,
+                       struct str after_filter, unsigned limit,
+                       bool (*each)(struct str key, struct str filter, void *arg), void *arg,
+                       struct error *err);
 
 #endif

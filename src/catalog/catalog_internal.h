@@ -19,9 +19,20 @@ enum db_statement {
     DB_RULE_INSERT,
     DB_RULE_UPDATE,
     DB_RULE_DELETE,
+    DB_RULE_DELETE_OF,
     DB_BAN_PUT,
     DB_BAN_DELETE,
     DB_REVISION,
+    DB_API_KEY_CREATE,
+    DB_API_KEY_UPDATE,
+    DB_API_KEY_GET,
+    DB_API_KEY_GET_NAME,
+    DB_API_KEY_DELETE,
+    DB_DASHBOARD_USER_CREATE,
+    DB_DASHBOARD_USER_UPDATE,
+    DB_DASHBOARD_USER_GET,
+    DB_DASHBOARD_USER_DELETE,
+    DB_DASHBOARD_USER_COUNT,
     DB_RETAINED_PUT,
     DB_RETAINED_DELETE,
     DB_RETAINED_EXPIRE,
@@ -91,7 +102,9 @@ bool schema_migrate(struct db *db, struct error *err);
 
 struct catalog {
     /* Set once. */
-    char *path; /* DIR/catalog.db */
+    char *dir;
+    char *path;  /* DIR/catalog.db */
+    int seal_fd; /* seal.c; -1: not open */
     pthread_t thread;
     bool thread_started;
     size_t queue_writes_max;
@@ -121,6 +134,16 @@ struct catalog {
 /* Waits for the turn to use catalog->writer; passes it on. */
 void catalog_turn_take(struct catalog *catalog);
 void catalog_turn_pass(struct catalog *catalog);
+
+/* ---- seal.c ---------------------------------------------------------------------------------------------- */
+
+/* Compares with the seal of the last closing, if there is one, and breaks it. Returns a descriptor that says, until
+ * seal_close(), that the catalog is open; -1: failed.
+ * Errors: ERR_CORRUPT (catalog.db is not what it was), those of the system. */
+int seal_open(const char *dir, struct error *err);
+/* Seals the file if nobody else has it open. After the connections are closed; takes fd. `whole`: it may be sealed. */
+void seal_close(int fd, const char *dir, bool whole);
+bool catalog_sync_dir(const char *dir, struct error *err);
 
 /* ---- writer.c -------------------------------------------------------------------------------------------- */
 

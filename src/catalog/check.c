@@ -74,6 +74,7 @@ static bool check_names(struct db *db, struct error *err)
         "SELECT username, '' FROM users",    "SELECT topic, '' FROM retained",
         "SELECT topic, '' FROM rules",       "SELECT client_id, filter FROM subscriptions",
         "SELECT who, '' FROM bans",          "SELECT client_id, '' FROM sessions",
+        "SELECT name, key FROM api_keys",    "SELECT username, '' FROM dashboard_users",
         "SELECT name, object FROM stations",
     };
     bool ok = true;

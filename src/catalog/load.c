@@ -113,3 +113,33 @@ bool catalog_subscription_each(struct catalog *catalog,
     db_close(&db);
     return !more || step == DB_END;
 }
+
+bool catalog_keys_each(struct catalog *catalog, enum catalog_table table, struct str after,
+                       struct str after_filter, unsigned limit,
+                       bool (*each)(struct str key, struct str filter, void *arg), void *arg,
+                       struct error *err)
+{
+    static const char *const sql[] = {
+        [CATALOG_TABLE_RETAINED] = "SELECT topic, '' FROM retained WHERE topic > ?1 ORDER BY topic LIMIT ?2",
+        [CATALOG_TABLE_SESSIONS] =
+            "SELECT client_id, '' FROM sessions WHERE client_id > ?1 ORDER BY client_id LIMIT ?2",
+        [CATALOG_TABLE_SUBSCRIPTIONS] = "SELECT client_id, filter FROM subscriptions"
+                                        " WHERE (client_id, filter) > (?1, ?3)"
+                                        " ORDER BY client_id, filter LIMIT ?2",
+    };
+    struct db db;
+    if (!db_open(&db, catalog->path, err))
+        return false;
+    struct db_query query = db_prepare(&db, DB_OTHER, sql[table], "list keys");
+    enum db_step step;
+    bool more = true;
+    db_bind_str(&query, after.len > 0 ? after : STR(""));
+    db_bind_int(&query, limit);
+    if (table == CATALOG_TABLE_SUBSCRIPTIONS)
+        db_bind_str(&query, after_filter.len > 0 ? after_filter : STR(""));
+    while (more && (step = db_step(&query, err)) == DB_ROW)
+        more = each(db_str(&query, 0), db_str(&query, 1), arg);
+    db_finish(&query);
+    db_close(&db);
+    return !more || step == DB_END;
+}

@@ -79,6 +79,49 @@ bool catalog_rule_delete(struct catalog *catalog, uint64_t id, struct error *err
     return ok;
 }
 
+/* Inside a transaction. */
+static bool replace_rules(struct db *db, const char *username, const char *client_id,
+                          struct catalog_rule *rules, size_t count, int64_t position, size_t *removed,
+                          struct error *err)
+{
+    struct db_query query = db_prepare(
+        db, DB_RULE_DELETE_OF,
+        "DELETE FROM rules WHERE username IS ?1 AND client_id IS ?2 AND address IS NULL", "replace rules");
+    db_bind_text(&query, username);
+    db_bind_text(&query, client_id);
+    bool ok = db_run(&query, err);
+    *removed = ok ? (size_t)sqlite3_changes(db->handle) : 0;
+    for (size_t i = 0; ok && i < count; i++) {
+        rules[i].position = position + (int64_t)i;
+        rules[i].username = (char *)username;
+        rules[i].client_id = (char *)client_id;
+        rules[i].address = NULL;
+        ok = insert_rule(db, &rules[i], err);
+    }
+    return ok;
+}
+
+bool catalog_rules_replace(struct catalog *catalog, const char *username, const char *client_id,
+                           struct catalog_rule *rules, size_t count, int64_t position, size_t *removed,
+                           struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (rules[i].topic == NULL)
+            return error_set(err, ERR_INVALID, "a rule needs a topic");
+    }
+    catalog_turn_take(catalog);
+    struct db *db = &catalog->writer;
+    bool ok = db_exec(db, "BEGIN IMMEDIATE", "replace rules", err);
+    if (ok) {
+        ok = replace_rules(db, username, client_id, rules, count, position, removed, err) &&
+             db_exec(db, "COMMIT", "replace rules", err);
+        if (!ok)
+            db_exec(db, "ROLLBACK", "roll back", NULL);
+    }
+    catalog_turn_pass(catalog);
+    return ok;
+}
+
 static void read_rule(const struct db_query *query, struct catalog_rule *out)
 {
     *out = (struct catalog_rule){

@@ -7,6 +7,8 @@
  *   retained       one a topic; value is the broker's encoding
  *   sessions       one a client id; value is the broker's encoding
  *   subscriptions  one a (client id, filter), in this order on disk: a session's rows lie together
+ *   api_keys       of the HTTP API, one a name; secret_hash is SHA-256
+ *   dashboard_users  who logs in to the HTTP API
  *   stations       one a name; object is its JSON
  *   positions      one a (station, reader): where a consumer group or a reader is; both opaque here
  *
@@ -85,6 +87,24 @@ static const char version_1[] =
     COUNTED("bans", "INSERT") COUNTED("bans", "UPDATE") COUNTED("bans", "DELETE");
 /* clang-format on */
 
+/* Keys and users of the HTTP API. They are read at each request, so no revision counts them. */
+static const char api_access[] = "CREATE TABLE api_keys ("
+                                 " name TEXT PRIMARY KEY CHECK (name <> ''),"
+                                 " key TEXT NOT NULL UNIQUE CHECK (key <> ''),"
+                                 " secret_hash BLOB NOT NULL CHECK (length(secret_hash) = 32),"
+                                 " role TEXT NOT NULL,"
+                                 " enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),"
+                                 " expires_ms INTEGER NOT NULL,"
+                                 " created_ms INTEGER NOT NULL,"
+                                 " description TEXT"
+                                 ") STRICT, WITHOUT ROWID;"
+                                 "CREATE TABLE dashboard_users ("
+                                 " username TEXT PRIMARY KEY CHECK (username <> ''),"
+                                 " password_hash TEXT NOT NULL,"
+                                 " role TEXT NOT NULL,"
+                                 " description TEXT"
+                                 ") STRICT, WITHOUT ROWID;";
+
 static const char stations[] = "CREATE TABLE stations ("
                                " name TEXT PRIMARY KEY CHECK (name <> ''),"
                                " object TEXT NOT NULL,"
@@ -97,7 +117,7 @@ static const char stations[] = "CREATE TABLE stations ("
                                " PRIMARY KEY (station, reader)"
                                ") STRICT, WITHOUT ROWID;";
 
-static const char *const migrations[] = {version_1, stations};
+static const char *const migrations[] = {version_1, api_access, stations};
 
 #define SCHEMA_VERSION ((int64_t)(sizeof migrations / sizeof migrations[0]))
 

@@ -92,12 +92,17 @@ bool catalog_user_get(struct catalog *catalog, struct str username, struct catal
                       struct error *err)
 {
     pthread_mutex_lock(&catalog->reader_lock);
+    /* One statement sees one state of the file, so the revision is that of the row. */
     struct db_query query = db_prepare(&catalog->reader, DB_USER_GET,
-                                       "SELECT " COLUMNS " FROM users WHERE username = ?1", "look up a user");
+                                       "SELECT " COLUMNS ", (SELECT value FROM meta WHERE key = 'revision')"
+                                       " FROM users WHERE username = ?1",
+                                       "look up a user");
     db_bind_str(&query, username);
     enum db_step step = db_step(&query, err);
-    if (step == DB_ROW)
+    if (step == DB_ROW) {
         read_user(&query, out);
+        out->revision = (uint64_t)db_int(&query, 8);
+    }
     db_finish(&query);
     pthread_mutex_unlock(&catalog->reader_lock);
     if (step == DB_END)
@@ -125,13 +130,16 @@ bool catalog_user_each(struct catalog *catalog, bool (*each)(const struct catalo
     struct db db;
     if (!db_open(&db, catalog->path, err))
         return false;
-    struct db_query query =
-        db_prepare(&db, DB_OTHER, "SELECT " COLUMNS " FROM users ORDER BY username", "list the users");
+    struct db_query query = db_prepare(&db, DB_OTHER,
+                                       "SELECT " COLUMNS ", (SELECT value FROM meta WHERE key = 'revision')"
+                                       " FROM users ORDER BY username",
+                                       "list the users");
     enum db_step step;
     bool more = true;
     while (more && (step = db_step(&query, err)) == DB_ROW) {
         struct catalog_user user;
         read_user(&query, &user);
+        user.revision = (uint64_t)db_int(&query, 8);
         more = each(&user, arg);
         catalog_user_free(&user);
     }

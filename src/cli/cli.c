@@ -16,12 +16,15 @@ static const struct subcommand {
 } subcommands[] = {
     {"serve", "run the broker in the foreground", serve_main},
     {"station", "create, list, show, update, delete and read stations", station_main},
+    {"apply", "declare stations and users from a file", apply_main},
     {"user", "create, list, show, update and delete users", user_main},
     {"acl", "list, add and delete authorization rules", acl_main},
     {"ban", "list, add and delete bans", ban_main},
+    {"key", "list, create, show, update and delete API keys", key_main},
     {"pub", "publish messages", client_pub_main},
     {"sub", "subscribe and print messages", client_sub_main},
     {"bench", "load generators", bench_main},
+    {"log", "check the files of a station", log_main},
     {"doctor", "check configuration, limits and data directory", doctor_main},
 };
 
@@ -50,13 +53,17 @@ int bench_main(int argc, char **argv)
 {
     if (argc >= 2 && strcmp(argv[1], "mqtt") == 0)
         return bench_mqtt_main(argc - 1, argv + 1);
+    if (argc >= 2 && strcmp(argv[1], "station") == 0)
+        return bench_station_main(argc - 1, argv + 1);
     if (argc >= 2 && strcmp(argv[1], "--help") == 0) {
-        puts("usage: varve bench mqtt [options]\n\nLoads any MQTT broker; see varve bench mqtt --help.\n\n"
+        puts("usage: varve bench mqtt [options]           loads any MQTT broker\n"
+             "       varve bench station MODE [options]   measures stations, and the log below them\n\n"
+             "Both have --help.\n\n"
              "example: ten publishers and ten subscribers for five seconds\n"
              "  varve bench mqtt --pubs 10 --subs 10 --topics 10");
         return EXIT_DONE;
     }
-    return cli_usage("bench", "say what to load: mqtt");
+    return cli_usage("bench", "say what to load: mqtt or station");
 }
 
 static void print_help(void)

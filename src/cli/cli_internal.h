@@ -12,7 +12,10 @@ int station_main(int argc, char **argv);
 int user_main(int argc, char **argv);
 int acl_main(int argc, char **argv);
 int ban_main(int argc, char **argv);
+int key_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
+int log_main(int argc, char **argv);
+int apply_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
 
 /* Prints "varve NAME: text" and the hint to standard error. Returns EXIT_FAILED. */

@@ -71,6 +71,7 @@ static void check_owner(struct doctor *doctor, const struct stat *info)
     }
     check_secret_file(doctor, "catalog.db", info->st_uid);
     check_secret_file(doctor, "admin.key", info->st_uid);
+    check_secret_file(doctor, "secret.key", info->st_uid);
 }
 
 void doctor_check_dir(struct doctor *doctor)
@@ -245,11 +246,13 @@ static void check_exposed(struct doctor *doctor, bool proven)
                             ? options->allow_anonymous
                             : doctor->config.settings->auth.allow_anonymous;
         bool certificate = options->net.tls != NULL && options->net.tls->require_client_cert;
-        if (anonymous < 0 && !certificate && !listener_bind_is_loopback(options->net.bind)) {
+        if (anonymous < 0 && !certificate && !broker_listener_is_local(options)) {
             doctor_report(doctor, VERDICT_FAILED, "authentication",
                           "create a user (varve user create NAME), or set allow_anonymous: true",
-                          "listener %s: %s is reachable from outside, and no client would have to log in",
-                          options->net.name, options->net.bind);
+                          "listener %s: %s %s, and no client would have to log in", options->net.name,
+                          options->net.bind,
+                          options->net.proxy_protocol ? "takes clients that a proxy forwards"
+                                                      : "is reachable from outside");
         }
     }
 }

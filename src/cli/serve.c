@@ -1,6 +1,7 @@
 /* `varve serve`: the broker in the foreground.
  *
- * 1. Read the configuration, lock the data directory, open the catalog, start the broker, open the listeners.
+ * 1. Read the configuration, lock the data directory, open the catalog, start the logs' writers and the broker, open the
+ *    listeners.
  * 2. Write DIR/run.json: everything is ready.
  * 3. Wait for signals: SIGHUP reloads, SIGTERM and SIGINT stop.
  *
@@ -11,6 +12,7 @@
 #include "base/random.h"
 #include "cli/cli_internal.h"
 #include "cli/serve_config.h"
+#include "log/log.h"
 #include "station/station.h"
 
 #include <errno.h>
@@ -25,6 +27,8 @@
 #include <unistd.h>
 
 #define STOP_TIMEOUT_MS 10000
+#define HTTP_STOP_MS    5000
+#define ADMIN_KEY_BYTES 1024
 #define PATH_BYTES      4096
 #define SETS_MAX        256
 #define KEY_BYTES       8
@@ -41,6 +45,7 @@ struct serve {
     bool describe;
     int lock_fd;
     struct serve_config config;
+    struct secret_key secret;
     struct catalog *catalog;
     struct log_engine *log_engine;
     struct worker_pool *workers; /* of what waits for disks */
@@ -48,6 +53,10 @@ struct serve {
     struct broker *broker;
     struct listener **listeners; /* in the order of config.listeners */
     size_t listener_count;       /* that are open */
+    struct api *api;
+    bool api_open;
+    char first_password
+        [API_PASSWORD_BYTES]; /* of the user admin, if it has just been made; until it is shown */
 };
 
 static void print_help(void)
@@ -131,7 +140,17 @@ static bool write_run_json(const struct serve *serve, struct error *err)
         buf_append_byte(&text, ':');
         buf_append_json(&text, str_of(listener_address(serve->listeners[i])));
     }
-    buf_append_str(&text, STR("}}\n"));
+    if (serve->api_open) {
+        buf_append_str(&text, serve->listener_count > 0 ? STR(",\"http\":") : STR("\"http\":"));
+        buf_append_json(&text, str_of(api_address(serve->api)));
+    }
+    buf_append_byte(&text, '}');
+    if (serve->api_open) {
+        buf_append_str(&text, STR(",\"api\":"));
+        char url[128];
+        buf_append_json(&text, str_of(api_url(serve->api, url, sizeof(url))));
+    }
+    buf_append_str(&text, STR("}\n"));
     bool ok = buf_write_file(&text, path_in(serve, "run.json", path), 0644, err);
     buf_free(&text);
     return ok;
@@ -152,6 +171,42 @@ static bool open_listeners(struct serve *serve, struct error *err)
         return true;
     error_set(err, ERR_INVALID, "no listener is enabled");
     return error_hint(err, "set listeners.tcp.default.enabled: true");
+}
+
+/* The key file's line, without its end. */
+static bool read_admin_key(const struct serve *serve, struct buf *out, struct error *err)
+{
+    char path[PATH_BYTES];
+    if (!buf_read_file(out, path_in(serve, "admin.key", path), ADMIN_KEY_BYTES, err))
+        return false;
+    struct str line = str_trim(buf_str(out));
+    if (memchr(line.data, ':', line.len) != NULL && memchr(line.data, '\n', line.len) == NULL)
+        return true;
+    error_set(err, ERR_INVALID, "%s: is not one line key:secret", path);
+    return error_hint(err, "delete the file: the next start makes another");
+}
+
+static bool open_api(struct serve *serve, struct error *err)
+{
+    struct buf key = {0};
+    if (!serve->config.http_enabled)
+        return true;
+    if (!api_first_administrator(serve->catalog, serve->first_password, err))
+        return false;
+    bool ok = read_admin_key(serve, &key, err);
+    if (ok) {
+        const struct api_options options = {
+            .broker = serve->broker,
+            .catalog = serve->catalog,
+            .stations = serve->stations,
+            .admin_key = str_trim(buf_str(&key)),
+        };
+        serve->api = api_new(&options);
+        ok = serve->api_open = api_open(serve->api, &serve->config.http, err);
+    }
+    mem_wipe(key.data, key.len);
+    buf_free(&key);
+    return ok;
 }
 
 /* As many connections as the system lets this process have. */
@@ -205,26 +260,42 @@ static bool start(struct serve *serve, struct error *err)
     if (!lock_dir(serve, err) || !make_admin_key(serve, err))
         return false;
     serve->catalog = catalog_open(serve->dir, err);
-    if (serve->catalog == NULL || !open_stations(serve, err))
+    if (serve->catalog == NULL || !secret_key_load(&serve->secret, serve->dir, err) ||
+        !open_stations(serve, err))
         return false;
+    char sessions_dir[PATH_BYTES];
     const struct broker_options options = {
         .reactors = serve->config.reactors,
         .catalog = serve->catalog,
         .settings = serve->config.settings,
+        .secret = &serve->secret,
         .feeds = stations_provider(serve->stations),
+        .log_engine = serve->log_engine,
+        .sessions_dir = path_in(serve, "sessions", sessions_dir),
     };
     serve->config.settings = NULL; /* the broker's, whether it starts or not */
     serve->broker = broker_start(&options, err);
-    return serve->broker != NULL && stations_attach(serve->stations, serve->broker, err) &&
-           open_listeners(serve, err) && write_run_json(serve, err);
+    if (serve->broker == NULL || !stations_attach(serve->stations, serve->broker, err) ||
+        !open_listeners(serve, err) || !open_api(serve, err))
+        return false;
+    if (serve->api_open)
+        api_set_ready(serve->api);
+    return write_run_json(serve, err);
 }
 
-static void announce(const struct serve *serve)
+static void announce(struct serve *serve)
 {
     printf("Varve " VARVE_VERSION " is ready.\n");
     for (size_t i = 0; i < serve->listener_count; i++)
         printf("  %-12s %s\n", listener_name(serve->listeners[i]), listener_address(serve->listeners[i]));
+    char url[128];
+    if (serve->api_open)
+        printf("  %-12s %s\n", "http", api_url(serve->api, url, sizeof(url)));
     printf("  %-12s %s\n", "data", serve->dir);
+    if (serve->first_password[0] != '\0') {
+        printf("  %-12s user admin, password %s (it is not shown again)\n", "log in", serve->first_password);
+        mem_wipe(serve->first_password, sizeof(serve->first_password));
+    }
     fflush(stdout);
     LOG_INFO("broker started", LOG_INT("pid", getpid()), LOG_TEXT("data", serve->dir),
              LOG_TEXT("version", VARVE_VERSION));
@@ -294,8 +365,12 @@ static void wait_for_stop(struct serve *serve, const sigset_t *signals)
 static void stop(struct serve *serve)
 {
     char path[PATH_BYTES];
+    int64_t begin_ms = clock_mono_ms();
+    if (serve->api != NULL) {
+        api_stop(serve->api, HTTP_STOP_MS);
+        api_free(serve->api);
+    }
     if (serve->broker != NULL) {
-        int64_t begin_ms = clock_mono_ms();
         broker_stop(serve->broker, STOP_TIMEOUT_MS);
         stations_close(serve->stations); /* what the log still writes refers to the broker's reactors */
         broker_free(serve->broker);
@@ -307,6 +382,7 @@ static void stop(struct serve *serve)
     if (serve->workers != NULL)
         worker_pool_stop(serve->workers);
     catalog_close(serve->catalog);
+    mem_wipe(&serve->secret, sizeof(serve->secret));
     if (serve->listener_count > 0)
         unlink(path_in(serve, "run.json", path));
     mem_free(serve->listeners);

@@ -3,12 +3,16 @@
 #include "cli/serve_config.h"
 
 #include "base/mem.h"
+#include "broker/origin.h"
+#include "log/log.h"
 #include "mqtt/mqtt.h"
 
 #include <stdio.h>
 
 #define SECONDS_MAX           INT64_C(0xFFFFFFFE)
+#define SYNC_MAX_MS           60000
 #define CONNECT_TIMEOUT_MAX_S 3600
+#define HTTP_BODY_MAX         ((uint64_t)256 << 20)
 
 struct reader {
     struct config *config;
@@ -39,6 +43,21 @@ static uint32_t read_expiry(struct config *config, const struct config_node *at,
         return 0;
     }
     return (uint32_t)seconds;
+}
+
+/* As log_options.sync_ms: "commit", "none", or an interval. */
+static int64_t read_sync(struct config *config, const struct config_node *at, const char *key,
+                         const char *doc)
+{
+    const char *text = config_text(config, at, key, "commit", doc);
+    if (strcmp(text, "commit") == 0)
+        return LOG_SYNC_COMMIT;
+    if (strcmp(text, "none") == 0)
+        return LOG_SYNC_NONE;
+    int64_t interval_ms = config_duration_ms(config, at, key, "100ms", doc);
+    if (interval_ms < 1 || interval_ms > SYNC_MAX_MS)
+        config_complain(config, at, key, "is commit, none, or an interval from 1ms to 1m");
+    return interval_ms;
 }
 
 /* ---- mqtt, sessions, limits ------------------------------------------------------------------------------ */
@@ -90,16 +109,27 @@ static void read_sessions(struct config *config, struct session_settings *out)
         read_expiry(config, at, "max_expiry", "never", "longest session expiry a client gets");
     out->v3_expiry_s = read_expiry(config, at, "v3_expiry", "7d",
                                    "expiry of MQTT 3.1 and 3.1.1 sessions without clean session");
+    out->max_sessions = (uint64_t)config_int(
+        config, at, "max_sessions", 1000000, 0, INT64_MAX,
+        "sessions kept for clients that go; who would need one more is refused; 0: no limit");
     out->max_inflight = (uint16_t)config_int(config, at, "max_inflight", 1000, 1, 65000,
                                              "QoS 1 and 2 messages on their way to one client");
     out->max_queued_messages = (uint32_t)config_int(config, at, "max_queued_messages", 100000, 0, UINT32_MAX,
                                                     "messages that wait for one client; 0: no limit");
     out->max_queued_bytes =
         config_bytes(config, at, "max_queued_bytes", "64MiB", "bytes that wait for one client; 0: no limit");
+    out->max_total_queued_bytes =
+        config_bytes(config, at, "max_total_queued_bytes", "8GiB",
+                     "bytes that wait for all clients, a message counted for each of them; 0: no limit");
     out->when_full = (enum queue_full_policy)config_choice(
         config, at, "when_full", policies, QUEUE_DROP_OLDEST, "what goes when a queue is full");
     out->queue_qos0 =
         config_bool(config, at, "queue_qos0", false, "keep QoS 0 messages for clients that are away");
+    out->sync_ms =
+        read_sync(config, at, "sync",
+                  "when QoS 1 and 2 messages for sessions that outlive their connection are on disk: "
+                  "commit, before they are acknowledged; an interval such as 100ms; none, when the system "
+                  "writes them");
 }
 
 static void read_rate(struct config *config, const struct config_node *at, struct rate_settings *out)
@@ -121,6 +151,8 @@ static void read_others(struct config *config, struct settings *out)
     const struct config_node *retained = config_section(config, root, "retained");
     out->retained_max_messages = (uint64_t)config_int(config, retained, "max_messages", 0, 0, INT64_MAX,
                                                       "retained messages kept; 0: no limit");
+    out->retained_max_bytes =
+        config_bytes(config, retained, "max_bytes", "4GiB", "bytes of all retained messages; 0: no limit");
     uint64_t bytes = config_bytes(config, retained, "max_payload_bytes", "1MiB", "largest retained payload");
     out->retained_max_payload_bytes = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
     read_rate(config, config_section(config, root, "client_limits"), &out->client_rate);
@@ -283,6 +315,26 @@ static void read_tls(struct config *config, const struct config_node *at, struct
         config_complain(config, at, "ca", "is needed to check client certificates");
 }
 
+static void read_origins(struct config *config, const struct config_node *at, struct serve_listener *out)
+{
+    const struct config_node *origins = config_section(config, at, "allowed_origins");
+    size_t count = config_count(config, origins);
+    if (count == 0)
+        return;
+    out->origins = mem_zalloc(count * sizeof(*out->origins));
+    for (size_t i = 0; i < count; i++) {
+        const struct config_node *item = config_entry(config, origins, i, NULL);
+        out->origins[i] =
+            config_text(config, item, "", "",
+                        "web pages that may connect: https://app.example, or *; none: any, but only "
+                        "pages of this machine while anonymous clients come in by default");
+        if (!origin_is_valid(str_of(out->origins[i])))
+            config_complain(config, item, "", "\"%s\" is no origin, such as https://app.example, or *",
+                            out->origins[i]);
+    }
+    out->options.allowed_origin_count = count;
+}
+
 static const struct listener_kind {
     const char *name;
     const char *bind;
@@ -320,8 +372,10 @@ static void read_listener(struct reader *reader, const struct listener_kind *kin
     options->net.proxy_protocol =
         config_bool(config, at, "proxy_protocol", false, "a PROXY v1 or v2 header comes first");
     options->net.websocket = kind->websocket;
-    if (kind->websocket)
+    if (kind->websocket) {
         options->net.websocket_path = config_text(config, at, "path", "/mqtt", "path of the WebSocket");
+        read_origins(config, at, listener);
+    }
     options->allow_anonymous = read_tristate(config, at, "allow_anonymous", LISTENER_ANONYMOUS_AS_BROKER,
                                              "as the broker's, for this listener");
     options->max_packet_bytes =
@@ -329,10 +383,41 @@ static void read_listener(struct reader *reader, const struct listener_kind *kin
     read_rate(config, at, &options->rate);
     if (kind->tls)
         read_tls(config, config_section(config, at, "tls"), listener);
-    if (!enabled || (kind->tls && listener->tls.cert_file == NULL))
+    if (!enabled || (kind->tls && listener->tls.cert_file == NULL)) {
         mem_free(listener->sni);
-    else
+        mem_free(listener->origins);
+    } else {
         out->listener_count++;
+    }
+}
+
+static void read_http(struct config *config, const struct config_node *at, struct serve_config *out)
+{
+    struct api_listener_options *http = &out->http;
+    out->http_enabled = config_bool(config, at, "enabled", true, "whether it listens");
+    http->bind = config_text(config, at, "bind", "127.0.0.1:18083", "address and port of the HTTP API");
+    http->max_connections =
+        (unsigned)config_int(config, at, "max_connections", 512, 1, 100000, "connections at once");
+    http->max_body_bytes =
+        (size_t)config_bytes(config, at, "max_body_bytes", "1MiB", "largest body of a request");
+    if (http->max_body_bytes < 1024 || http->max_body_bytes > HTTP_BODY_MAX)
+        config_complain(config, at, "max_body_bytes", "is from 1KiB to 256MiB");
+    http->metrics_need_key =
+        config_bool(config, at, "metrics_need_key", false, "whether GET /metrics needs an API key");
+    const struct config_node *hosts = config_section(config, at, "hosts");
+    http->host_count = config_count(config, hosts);
+    out->http_hosts = http->host_count > 0 ? mem_zalloc(http->host_count * sizeof(char *)) : NULL;
+    for (size_t i = 0; i < http->host_count; i++)
+        out->http_hosts[i] =
+            config_text(config, config_entry(config, hosts, i, NULL), "", "",
+                        "further host names that a listener on loopback answers to, behind a proxy");
+    http->hosts = out->http_hosts;
+    const struct config_node *tls = config_section(config, at, "tls");
+    http->tls_cert_file =
+        config_text(config, tls, "cert", NULL, "PEM certificate with its chain; makes it HTTPS");
+    http->tls_key_file = config_text(config, tls, "key", NULL, "PEM private key");
+    if (http->tls_cert_file != NULL && http->tls_key_file == NULL)
+        config_complain(config, tls, "key", "is needed with cert");
 }
 
 static void read_listeners(struct reader *reader)
@@ -350,8 +435,7 @@ static void read_listeners(struct reader *reader)
                 read_listener(reader, &kinds[k], name, at);
         }
     }
-    reader->out->http_bind = config_text(config, config_section(config, all, "http"), "bind",
-                                         "127.0.0.1:18083", "address and port of the HTTP API");
+    read_http(config, config_section(config, all, "http"), reader->out);
 }
 
 /* Pointers into the array and into itself, once nothing moves any more. */
@@ -360,6 +444,7 @@ static void settle_listeners(struct serve_config *out)
     for (size_t i = 0; i < out->listener_count; i++) {
         struct serve_listener *listener = &out->listeners[i];
         listener->options.net.name = listener->name;
+        listener->options.allowed_origins = listener->origins;
         if (listener->tls.cert_file != NULL)
             listener->options.net.tls = &listener->tls;
     }
@@ -409,9 +494,12 @@ bool serve_config_load(struct serve_config *out, const char *path, const char *c
 
 void serve_config_free(struct serve_config *config)
 {
-    for (size_t i = 0; i < config->listener_count; i++)
+    for (size_t i = 0; i < config->listener_count; i++) {
         mem_free(config->listeners[i].sni);
+        mem_free(config->listeners[i].origins);
+    }
     mem_free(config->listeners);
+    mem_free(config->http_hosts);
     settings_unref(config->settings);
     config_free(config->config);
     *config = (struct serve_config){0};

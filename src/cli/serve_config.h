@@ -2,6 +2,7 @@
 #ifndef CLI_SERVE_CONFIG_H
 #define CLI_SERVE_CONFIG_H
 
+#include "api/api.h"
 #include "base/log.h"
 #include "broker/broker.h"
 #include "config/config.h"
@@ -10,7 +11,8 @@ struct serve_listener {
     char name[64];                          /* "tcp.default" */
     struct broker_listener_options options; /* its texts live as long as the configuration */
     struct tls_options tls;
-    struct tls_sni *sni; /* owned */
+    struct tls_sni *sni;  /* owned */
+    const char **origins; /* owned */
 };
 
 struct serve_config {
@@ -21,7 +23,9 @@ struct serve_config {
     struct settings *settings; /* one reference; NULL once taken */
     struct serve_listener *listeners;
     size_t listener_count;
-    const char *http_bind;
+    bool http_enabled;
+    struct api_listener_options http; /* its texts are the configuration's */
+    const char **http_hosts;          /* owned */
 };
 
 /* Reads everything. Errors: ERR_NOT_FOUND, ERR_INVALID with file, line and key. */

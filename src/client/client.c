@@ -126,6 +126,9 @@ static bool suback_received(struct client *client, const struct mqtt_frame *fram
     client->suback_awaited = false;
     buf_reset(&client->suback);
     buf_append_str(&client->suback, suback.reasons);
+    buf_reset(&client->suback_why);
+    if (client->version == MQTT_5)
+        buf_append_str(&client->suback_why, suback.properties.reason_string);
     return true;
 }
 
@@ -200,24 +203,13 @@ static void connect_encode(struct client *client, const struct client_options *o
     mqtt_encode_connect(&client->out, &connect);
 }
 
-/* The text of a refusal: MQTT 5's reason, or one of the five codes of MQTT 3. */
-static const char *refusal_text(uint8_t version, uint8_t code)
-{
-    static const char *const codes[] = {
-        "accepted",           "unacceptable protocol version", "client identifier rejected",
-        "server unavailable", "bad user name or password",     "not authorized"};
-    if (version == MQTT_5)
-        return mqtt_reason_text(code);
-    return code < sizeof codes / sizeof codes[0] ? codes[code] : "unknown return code";
-}
-
 static bool refused(const struct client *client, const struct mqtt_connack *connack, bool has_username,
                     struct error *err)
 {
     bool v5 = client->version == MQTT_5;
     struct str why = v5 ? connack->properties.reason_string : STR_NONE;
     error_set(err, ERR_DENIED, "%s refused the connection: %s%s%.*s", client->transport.address,
-              refusal_text(client->version, connack->reason), why.len > 0 ? ", " : "", STR_ARG(why));
+              mqtt_connack_text(client->version, connack->reason), why.len > 0 ? ", " : "", STR_ARG(why));
     bool credentials = v5 ? connack->reason == MQTT_BAD_CREDENTIALS || connack->reason == MQTT_NOT_AUTHORIZED
                           : connack->reason == 4 || connack->reason == 5;
     if (credentials) {
@@ -336,6 +328,7 @@ static void client_free(struct client *client)
     buf_free(&client->out);
     buf_free(&client->message);
     buf_free(&client->suback);
+    buf_free(&client->suback_why);
     mem_free(client);
 }
 

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DIR_MODE  0750
-#define FILE_MODE 0640
+#define DIR_MODE  0700
+#define FILE_MODE 0600
 
 static int result(int rc)
 {

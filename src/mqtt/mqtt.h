@@ -94,6 +94,9 @@ enum mqtt_reason {
 const char *mqtt_reason_text(uint8_t reason);      /* static; "unknown reason" for other values */
 const char *mqtt_packet_name(uint8_t packet_type); /* static: "CONNECT", … */
 
+/* What CONNACK says, as text: MQTT 5's reason, or a return code of 3.1 and 3.1.1. Static. */
+const char *mqtt_connack_text(uint8_t version, uint8_t code);
+
 /* CONNACK return code of 3.1 and 3.1.1 (3.2.2.3) for a reason: 0 to 5, which themselves stay as they are. */
 uint8_t mqtt_connack_code_v3(uint8_t reason);
 

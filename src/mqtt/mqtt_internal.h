@@ -201,6 +201,16 @@ static inline uint8_t read_packet_id(struct reader *in, uint16_t *out)
 /* Property length and properties (2.2.2). */
 uint8_t mqtt_read_properties(struct reader *in, enum mqtt_property_list list, struct mqtt_properties *out);
 
+/* The variable header of SUBSCRIBE, UNSUBSCRIBE and their answers: a packet identifier, in MQTT 5 properties. */
+static inline uint8_t read_list_header(struct reader *in, uint8_t version, enum mqtt_property_list list,
+                                       uint16_t *packet_id, struct mqtt_properties *properties)
+{
+    uint8_t reason = read_packet_id(in, packet_id);
+    if (reason == MQTT_SUCCESS && version == MQTT_5)
+        reason = mqtt_read_properties(in, list, properties);
+    return reason;
+}
+
 /* ---- Rules that packets share ---------------------------------------------------------------------------- */
 
 /* The fixed header of every packet but PUBLISH: the low four bits have one value (2.1.3), which 3.1 does not use

@@ -12,6 +12,16 @@ const char *mqtt_reason_text(uint8_t reason)
     return "unknown reason";
 }
 
+const char *mqtt_connack_text(uint8_t version, uint8_t code)
+{
+    static const char *const codes[] = {
+        "accepted",           "unacceptable protocol version", "client identifier rejected",
+        "server unavailable", "bad user name or password",     "not authorized"};
+    if (version == MQTT_5)
+        return mqtt_reason_text(code);
+    return code < sizeof codes / sizeof codes[0] ? codes[code] : "unknown return code";
+}
+
 const char *mqtt_packet_name(uint8_t packet_type)
 {
     static const char *const names[] = {

@@ -22,9 +22,7 @@ uint8_t mqtt_decode_suback(const struct mqtt_frame *frame, uint8_t version, stru
     if (!frame_header_valid(frame, version, 0))
         return MQTT_MALFORMED_PACKET;
     struct reader in = reader_of(frame->body, frame->body_len);
-    uint8_t reason = read_packet_id(&in, &out->packet_id);
-    if (reason == MQTT_SUCCESS && version == MQTT_5)
-        reason = mqtt_read_properties(&in, MQTT_LIST_ACK, &out->properties);
+    uint8_t reason = read_list_header(&in, version, MQTT_LIST_ACK, &out->packet_id, &out->properties);
     if (reason != MQTT_SUCCESS)
         return reason;
 

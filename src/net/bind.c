@@ -166,3 +166,23 @@ bool listener_bind_is_loopback(const char *bind)
     struct bind_address address;
     return bind_parse(bind, &address, NULL) && bind_is_loopback(&address);
 }
+
+int listener_socket(const char *bind, char address[CHANNEL_PEER_BYTES], struct error *err)
+{
+    struct bind_address wanted, bound;
+    uint8_t ip[16];
+    uint16_t port;
+    if (!bind_parse(bind, &wanted, err))
+        return -1;
+    int fd = bind_socket(&wanted, false);
+    if (fd < 0 || listen(fd, BACKLOG) != 0) {
+        failed(&wanted, errno, err);
+    } else if (bind_bound(fd, &bound, err)) {
+        address_from_socket((const struct sockaddr *)&bound.socket, ip, &port);
+        address_text(ip, port, address, CHANNEL_PEER_BYTES);
+        return fd;
+    }
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}

@@ -122,6 +122,17 @@ static enum step upgrade(struct channel *channel, const struct ws_request *reque
     return STEP_DONE;
 }
 
+/* Whether the page that asks may; a client that is no page says nothing. */
+static bool origin_allowed(const struct channel *channel, struct ws_request *request)
+{
+    if (request->origin.data == NULL || channel->listener->may_upgrade == NULL ||
+        channel->listener->may_upgrade(channel, request->origin, request->host))
+        return true;
+    request->status = 403;
+    request->reason = "pages of this origin may not connect here (allowed_origins of the listener)";
+    return false;
+}
+
 enum step websocket_handshake(struct channel *channel)
 {
     struct reactor *reactor = channel->reactor;
@@ -134,7 +145,7 @@ enum step websocket_handshake(struct channel *channel)
             buf_append(&websocket->early, reactor->buffer, got);
             int64_t used = ws_request_parse(websocket->early.data, websocket->early.len,
                                             channel->listener->websocket_path, &request);
-            if (used < 0)
+            if (used < 0 || (used > 0 && !origin_allowed(channel, &request)))
                 return refuse(channel, &request);
             if (used > 0)
                 return upgrade(channel, &request, (size_t)used);

@@ -33,6 +33,7 @@ static struct listener *listener_new(struct reactor_group *group, const struct l
         listener->websocket_path =
             mem_strdup(options->websocket_path != NULL ? options->websocket_path : "/mqtt");
     }
+    listener->may_upgrade = options->may_upgrade;
     listener->has_tls = options->tls != NULL;
     listener->proxy_protocol = options->proxy_protocol;
     listener->handshake_timeout_s =

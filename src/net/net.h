@@ -143,6 +143,7 @@ struct channel {
     struct error *why; /* why it closes; NULL: no error */
     uint8_t peer[16];  /* IPv6, or IPv4-mapped */
     uint16_t peer_port;
+    uint32_t kept_touched; /* channel_touch_kept() */
 };
 
 static inline struct reactor *channel_reactor(const struct channel *channel);
@@ -188,6 +189,11 @@ void channel_resume(struct channel *channel);
 void channel_set_timeout(struct channel *channel, uint32_t seconds);
 static inline void channel_touch(struct channel *channel);
 
+/* A packet is under way: `kept` bytes of it have come. That is a touch as well, if it is CHANNEL_TOUCH_BYTES or more
+ * since the last one: so a large packet may take its time, and a trickle does not pass for one. */
+#define CHANNEL_TOUCH_BYTES 256
+static inline void channel_touch_kept(struct channel *channel, size_t kept);
+
 /* Closes after what is pending is written (at most 5 s); on_data is not called any more. on_closed comes later,
  * from the loop. A second call does nothing. `why` as for on_closed; NULL: none. Copied. */
 void channel_close(struct channel *channel, const struct error *why);
@@ -222,11 +228,14 @@ struct tls_options {
 };
 
 struct listener_options {
-    const char *name;                /* "tcp.default" */
-    const char *bind;                /* "127.0.0.1:1883", "[::1]:0", "0.0.0.0:1883", "*:1883" */
-    const struct tls_options *tls;   /* NULL: none */
-    bool websocket;                  /* RFC 6455, subprotocol "mqtt" (also accepts none), binary frames */
-    const char *websocket_path;      /* "/mqtt" */
+    const char *name;              /* "tcp.default" */
+    const char *bind;              /* "127.0.0.1:1883", "[::1]:0", "0.0.0.0:1883", "*:1883" */
+    const struct tls_options *tls; /* NULL: none */
+    bool websocket;                /* RFC 6455, subprotocol "mqtt" (also accepts none), binary frames */
+    const char *websocket_path;    /* "/mqtt" */
+    /* Whether a page of this origin may open a WebSocket, asked where a request names one (RFC 6455, 10.2): `host` is
+     * what the request is addressed to. Refused with 403. NULL: any may. Thread: the channel's. */
+    bool (*may_upgrade)(const struct channel *channel, struct str origin, struct str host);
     bool proxy_protocol;             /* v1 or v2 header required on every connection */
     unsigned max_connections;        /* more are closed at once, with a warning now and then; 0: no limit */
     unsigned connections_per_second; /* accepting pauses above it; 0: no limit */
@@ -257,6 +266,9 @@ const char *listener_address(const struct listener *listener); /* as bound: "127
 /* Whether a bind text names a loopback address; false if it is no bind text. */
 bool listener_bind_is_loopback(const char *bind);
 bool listener_is_loopback(const struct listener *listener);
+/* A listening socket for a server that has no channels: non-blocking, close-on-exec. `address` gets what it is bound to,
+ * as text. Returns the caller's descriptor, or -1. Errors: as listener_open(). */
+int listener_socket(const char *bind, char address[CHANNEL_PEER_BYTES], struct error *err);
 void *listener_user(const struct listener *listener);
 unsigned listener_connections(const struct listener *listener); /* open ones, on all reactors */
 
@@ -311,6 +323,15 @@ static inline size_t channel_pending_bytes(const struct channel *channel)
 static inline void channel_touch(struct channel *channel)
 {
     channel->touched_s = reactor_front(channel->reactor)->now_s;
+    channel->kept_touched = 0;
+}
+
+static inline void channel_touch_kept(struct channel *channel, size_t kept)
+{
+    if (kept < (size_t)channel->kept_touched + CHANNEL_TOUCH_BYTES)
+        return;
+    channel_touch(channel);
+    channel->kept_touched = kept < UINT32_MAX ? (uint32_t)kept : UINT32_MAX;
 }
 
 static inline uint8_t *channel_reserve(struct channel *channel, size_t n)

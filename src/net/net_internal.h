@@ -242,6 +242,7 @@ struct acceptor {
 struct listener {
     char *name;
     char *websocket_path; /* NULL: no WebSocket */
+    bool (*may_upgrade)(const struct channel *channel, struct str origin, struct str host);
     bool has_tls;
     char address[CHANNEL_PEER_BYTES];
     bool is_loopback;

@@ -10,8 +10,10 @@ enum { WS_REQUEST_BYTES_MAX = 8 << 10 };
 struct ws_request {
     struct str key;       /* Sec-WebSocket-Key; borrows from the input */
     const char *protocol; /* "mqtt" or "mqttv3.1": static; NULL: the client offers none */
-    unsigned status;      /* of the refusal: 400, 404, 405, 426, 431 */
-    const char *reason;   /* of the refusal: static, one line */
+    struct str host;
+    struct str origin;  /* the page that asks; data NULL: no browser, or one that says nothing */
+    unsigned status;    /* of the refusal: 400, 403, 404, 405, 426, 431 */
+    const char *reason; /* of the refusal: static, one line */
 };
 
 /* Reads the request at the front of `data`, its path to be `path` (what follows "?" is not looked at). Returns its

@@ -24,7 +24,6 @@ static int64_t refuse(struct ws_request *out, unsigned status, const char *reaso
 
 /* What counts of the header lines, while they are read. */
 struct fields {
-    bool host;
     bool upgrade;
     bool connection;
     struct str version;
@@ -101,9 +100,13 @@ static const char *take_field(struct str line, struct fields *fields, struct ws_
     if (!is_token(name))
         return "a header line has no name";
     if (str_equal_nocase(name, STR("Host"))) {
-        if (fields->host)
+        if (out->host.data != NULL)
             return "more than one Host";
-        fields->host = true;
+        out->host = value;
+    } else if (str_equal_nocase(name, STR("Origin"))) {
+        if (out->origin.data != NULL)
+            return "more than one Origin";
+        out->origin = value;
     } else if (str_equal_nocase(name, STR("Upgrade"))) {
         fields->upgrade = fields->upgrade || list_has(value, "websocket");
     } else if (str_equal_nocase(name, STR("Connection"))) {
@@ -151,7 +154,7 @@ static int64_t parse_request_line(struct str line, const char *path, struct ws_r
 
 static int64_t check_fields(const struct fields *fields, struct ws_request *out)
 {
-    if (!fields->host)
+    if (out->host.data == NULL)
         return refuse(out, 400, "no Host");
     if (!fields->upgrade)
         return refuse(out, 426, "no \"Upgrade: websocket\"");
@@ -243,6 +246,7 @@ size_t ws_refuse_text(const struct ws_request *request, char out[WS_ANSWER_BYTES
     const char *title = "Bad Request";
     const char *extra = "";
     switch (request->status) {
+    case 403: title = "Forbidden"; break;
     case 404: title = "Not Found"; break;
     case 405:
         title = "Method Not Allowed";

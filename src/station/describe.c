@@ -119,6 +119,36 @@ bool stations_describe(struct stations *stations, struct str name, struct buf *o
     return true;
 }
 
+bool station_stats(struct stations *stations, struct str name, struct station_stats *out, struct error *err)
+{
+    struct station *station = stations_get(stations, name, err);
+    if (station == NULL)
+        return false;
+    struct log_bounds bounds = {0};
+    struct log *log = station_log_enter(station);
+    *out = (struct station_stats){0};
+    if (log != NULL) {
+        log_bounds(log, &bounds);
+        out->running = log_writable(log, NULL);
+        station_log_leave(station);
+    }
+    out->messages = bounds.next - bounds.first;
+    out->bytes = bounds.bytes;
+    out->disk_bytes = bounds.disk_bytes;
+    out->next_offset = bounds.next;
+    out->messages_in = get(&station->messages_in);
+    out->bytes_in = get(&station->bytes_in);
+    out->duplicates = get(&station->duplicates);
+    out->refused = get(&station->refused);
+    out->readers = atomic_load_explicit(&station->readers, memory_order_relaxed);
+    pthread_mutex_lock(&station->lock);
+    LIST_EACH(it, &station->consumers)
+    out->groups++;
+    pthread_mutex_unlock(&station->lock);
+    station_unref(station);
+    return true;
+}
+
 /* ---- Groups ---------------------------------------------------------------------------------------------- */
 
 /* `text` gets the strings: the group may go. */

@@ -4,7 +4,10 @@
  *   station_fetch()  ─▶ begin: joins, is served  ─▶ take: messages ─▶ finish ─▶ the caller goes on
  *                                                ─▶ wait_ms is over ─▶ finish
  *
- * From the first messages on nothing more is wanted, and `finish` is a mail behind all work of the same turn. */
+ * From the first messages on nothing more is wanted, and `finish` is a mail behind all work of the same turn.
+ *
+ * A caller who frees it leaves his reference to a mail, `leave`: the owner ends what is not done, and takes back what was not
+ * looked at. */
 #include "station/consumer.h"
 
 #include "base/log.h"
@@ -24,12 +27,16 @@ struct station_fetch {
     uint32_t batch;
     int64_t wait_ms;
     atomic_uint refs; /* the caller's, the reactor's */
+    void (*notify)(void *arg);
+    void *notify_arg;
     /* The owner's reactor, until `done`. */
     struct member *member; /* a reference */
     struct mail begin;
     struct mail finish;
+    struct mail leave; /* of a caller who has gone */
     struct timer timer;
     bool finishing;
+    bool left;
     struct work *first;
     struct work *last;
     pthread_mutex_t lock;
@@ -54,13 +61,22 @@ static void fetch_unref(struct station_fetch *fetch)
     mem_free(fetch);
 }
 
-void station_fetch_free(struct station_fetch *fetch)
-{
-    if (fetch != NULL)
-        fetch_unref(fetch);
-}
-
 /* ---- On the owner ---------------------------------------------------------------------------------------- */
+
+/* What the caller has not looked at. */
+static void give_back(struct station_fetch *fetch)
+{
+    struct consumer *consumer = fetch->consumer;
+    bool any = false;
+    for (struct work *work = fetch->first; work != NULL; work = work->next) {
+        for (; work->at < work->count; work->at++) {
+            const struct work_item *item = &work->items[work->at];
+            any = group_return(&consumer->group, item->record.offset, item->delivery) || any;
+        }
+    }
+    if (any)
+        consumer_serve(consumer);
+}
 
 static void end(struct station_fetch *fetch, bool closed)
 {
@@ -69,6 +85,8 @@ static void end(struct station_fetch *fetch, bool closed)
     fetch->closed = closed;
     pthread_cond_signal(&fetch->changed);
     pthread_mutex_unlock(&fetch->lock);
+    if (fetch->notify != NULL)
+        fetch->notify(fetch->notify_arg);
     fetch_unref(fetch);
 }
 
@@ -79,6 +97,8 @@ static void finish_run(struct reactor *reactor, struct mail *mail)
     if (reactor != NULL) {
         timer_clear(reactor, &fetch->timer);
         consumer_remove(fetch->consumer, fetch->member, false);
+        if (fetch->left && !fetch->consumer->ended)
+            give_back(fetch);
     }
     end(fetch, reactor == NULL);
 }
@@ -114,6 +134,17 @@ static void fire(struct reactor *reactor, struct timer *timer)
 {
     (void)reactor;
     finish(CONTAINER_OF(timer, struct station_fetch, timer));
+}
+
+static void leave_run(struct reactor *reactor, struct mail *mail)
+{
+    struct station_fetch *fetch = CONTAINER_OF(mail, struct station_fetch, leave);
+    fetch->left = true;
+    if (reactor != NULL && !fetch->done && fetch->member != NULL)
+        finish(fetch);
+    else if (reactor != NULL && !fetch->consumer->ended)
+        give_back(fetch);
+    fetch_unref(fetch);
 }
 
 static bool nothing_there(const struct station_fetch *fetch)
@@ -157,6 +188,7 @@ static struct station_fetch *fetch_new(struct consumer *consumer, const struct s
     atomic_init(&fetch->refs, 2);
     fetch->begin.run = begin_run;
     fetch->finish.run = finish_run;
+    fetch->leave.run = leave_run;
     fetch->timer.fire = fire;
     pthread_mutex_init(&fetch->lock, NULL);
     pthread_condattr_init(&monotonic);
@@ -223,20 +255,62 @@ static struct consumer *group_for(struct stations *stations, struct str name, st
     return consumer;
 }
 
-struct station_fetch *station_fetch(struct stations *stations, struct str name, struct str group,
-                                    const struct station_fetch_options *options, struct error *err)
+static struct station_fetch *start(struct stations *stations, struct str name, struct str group,
+                                   const struct station_fetch_options *options, void (*notify)(void *arg),
+                                   void *arg, struct error *err)
 {
     struct consumer *consumer = group_for(stations, name, group, options, err);
     if (consumer == NULL)
         return NULL;
     struct station_fetch *fetch = fetch_new(consumer, options);
+    fetch->notify = notify;
+    fetch->notify_arg = arg;
     reactor_post(consumer->post->reactor, &fetch->begin);
     consumer_unref(consumer);
+    return fetch;
+}
+
+struct station_fetch *station_fetch_start(struct stations *stations, struct str name, struct str group,
+                                          const struct station_fetch_options *options,
+                                          void (*done)(void *arg), void *arg, struct error *err)
+{
+    assert(done != NULL);
+    return start(stations, name, group, options, done, arg, err);
+}
+
+struct station_fetch *station_fetch(struct stations *stations, struct str name, struct str group,
+                                    const struct station_fetch_options *options, struct error *err)
+{
+    struct station_fetch *fetch = start(stations, name, group, options, NULL, NULL, err);
+    if (fetch == NULL)
+        return NULL;
     if (wait_done(fetch))
         return fetch;
     error_set(err, ERR_CLOSED, "the broker stops, or the group is deleted");
-    fetch_unref(fetch);
+    station_fetch_free(fetch);
     return NULL;
+}
+
+bool station_fetch_is_done(struct station_fetch *fetch)
+{
+    pthread_mutex_lock(&fetch->lock);
+    bool done = fetch->done;
+    pthread_mutex_unlock(&fetch->lock);
+    return done;
+}
+
+bool station_fetch_result(struct station_fetch *fetch, struct error *err)
+{
+    pthread_mutex_lock(&fetch->lock);
+    bool ok = fetch->done && !fetch->closed;
+    pthread_mutex_unlock(&fetch->lock);
+    return ok || error_set(err, ERR_CLOSED, "the broker stops, or the group is deleted");
+}
+
+void station_fetch_free(struct station_fetch *fetch)
+{
+    if (fetch != NULL)
+        reactor_post(fetch->consumer->post->reactor, &fetch->leave); /* with the caller's reference */
 }
 
 bool station_fetch_next(struct station_fetch *fetch, struct station_message *out)

@@ -112,6 +112,13 @@ static bool check_properties(struct station_message *message, struct error *err)
     return true;
 }
 
+/* What MQTT takes for a string; a record with anything else would be none for who reads it. */
+static bool is_text(struct str text)
+{
+    return text.len <= UINT16_MAX && utf8_valid(text.data, text.len) &&
+           (text.len == 0 || memchr(text.data, '\0', text.len) == NULL);
+}
+
 /* The message as it is stored; `props` holds its properties if they had to be changed. */
 static bool prepare(const struct station *station, const struct station_message *given,
                     struct station_message *out, struct buf *props, struct error *err)
@@ -121,8 +128,10 @@ static bool prepare(const struct station *station, const struct station_message 
         return error_set(err, ERR_INVALID, "\"%.*s\" is no topic name",
                          (int)(given->topic.len < 100 ? given->topic.len : 100),
                          given->topic.len > 0 ? given->topic.data : "");
-    if (given->id.len > UINT16_MAX || !utf8_valid(given->id.data, given->id.len))
-        return error_set(err, ERR_INVALID, "a message id is UTF-8 of at most 65535 bytes");
+    if (!is_text(given->id) || !is_text(given->client_id) || !is_text(given->username))
+        return error_set(
+            err, ERR_INVALID,
+            "message id, client id and user name are UTF-8 of at most 65535 bytes, without U+0000");
     if (!check_properties(out, err))
         return false;
     struct str had = envelope_id_of(given->props);
@@ -143,6 +152,20 @@ static bool prepare(const struct station *station, const struct station_message 
         return true;
     error_set(err, ERR_TOO_LARGE, "a message of %zu bytes; station %s takes %u", bytes, station->name, most);
     return error_hint(err, "raise the station's max_message_bytes");
+}
+
+bool stations_message_check(struct stations *stations, struct str name, const struct station_message *message,
+                            struct error *err)
+{
+    struct station *station = stations_get(stations, name, err);
+    if (station == NULL)
+        return false;
+    struct station_message prepared;
+    struct buf props = {0};
+    bool ok = prepare(station, message, &prepared, &props, err);
+    buf_free(&props);
+    station_unref(station);
+    return ok;
 }
 
 static bool check_all(const struct station *station, const struct station_produce *produce, struct error *err)

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "mqtt/topic.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <time.h>
 
@@ -21,6 +22,10 @@ struct station_read {
     pthread_cond_t changed;
     bool woken; /* under lock */
     struct log_waiter waiter;
+    bool watching; /* the waiter is the log's, for station_read_watch() */
+    void (*notify)(void *arg);
+    void *notify_arg;
+    uint64_t slice; /* 0: no limit */
 };
 
 static bool offset_of(struct log *log, const struct station_start *start, const struct log_bounds *bounds,
@@ -58,6 +63,8 @@ static void wake(struct log_waiter *waiter)
     pthread_mutex_lock(&read->lock);
     read->woken = true;
     pthread_cond_signal(&read->changed);
+    if (read->notify != NULL)
+        read->notify(read->notify_arg); /* under the lock: who closes it meanwhile waits for that */
     pthread_mutex_unlock(&read->lock);
 }
 
@@ -76,6 +83,7 @@ struct station_read *station_read_open(struct stations *stations, struct str nam
     pthread_condattr_t monotonic;
     struct station_read *read = mem_zalloc(sizeof(*read));
     read->station = station;
+    read->slice = options->slice;
     read->left = options->limit > 0 ? options->limit : UINT64_MAX;
     read->filter = options->filter.len > 0 ? str_dup(options->filter) : NULL;
     read->waiter.wake = wake;
@@ -88,18 +96,6 @@ struct station_read *station_read_open(struct stations *stations, struct str nam
         return read;
     station_read_close(read);
     return NULL;
-}
-
-void station_read_close(struct station_read *read)
-{
-    if (read == NULL)
-        return;
-    log_chunk_unref(read->chunk);
-    station_unref(read->station);
-    pthread_cond_destroy(&read->changed);
-    pthread_mutex_destroy(&read->lock);
-    mem_free(read->filter);
-    mem_free(read);
 }
 
 /* Until the waiter is woken or the time is over. Outside of the log's door. */
@@ -132,6 +128,58 @@ static void wait_for_more(struct station_read *read, const struct timespec *unti
         station_log_leave(read->station);
     if (!cancelled)
         sleep_until(read, NULL); /* wake() is called, or about to be: also by who closes the log */
+}
+
+/* ---- Waiting without a thread ---------------------------------------------------------------------------- */
+
+bool station_read_watch(struct station_read *read, void (*notify)(void *arg), void *arg)
+{
+    assert(!read->watching);
+    struct log *log = station_log_enter(read->station);
+    if (log == NULL)
+        return false;
+    read->woken = false;
+    read->notify = notify;
+    read->notify_arg = arg;
+    read->watching = log_wait(log, &read->waiter, read->next);
+    station_log_leave(read->station);
+    if (!read->watching)
+        read->notify = NULL;
+    return read->watching;
+}
+
+static void unwatch(struct station_read *read)
+{
+    if (!read->watching)
+        return;
+    struct log *log = station_log_enter(read->station);
+    bool cancelled = log != NULL && log_wait_cancel(log, &read->waiter);
+    if (log != NULL)
+        station_log_leave(read->station);
+    if (!cancelled)
+        sleep_until(read, NULL);
+    read->watching = false;
+    read->notify = NULL;
+}
+
+void station_read_close(struct station_read *read)
+{
+    if (read == NULL)
+        return;
+    unwatch(read);
+    log_chunk_unref(read->chunk);
+    station_unref(read->station);
+    pthread_cond_destroy(&read->changed);
+    pthread_mutex_destroy(&read->lock);
+    mem_free(read->filter);
+    mem_free(read);
+}
+
+/* ---- Reading --------------------------------------------------------------------------------------------- */
+
+uint64_t station_read_offset(const struct station_read *read)
+{
+    return read->next;
 }
 
 static struct timespec after_ms(int64_t ms)
@@ -193,10 +241,13 @@ enum station_read_result station_read_next(struct station_read *read, int64_t wa
                                            struct station_message *out, struct error *err)
 {
     const struct timespec until = after_ms(wait_ms);
+    unwatch(read);
     if (read->left == 0)
         return STATION_READ_END;
-    for (;;) {
+    for (uint64_t looked = 0;; looked++) {
         struct log_record record;
+        if (read->slice > 0 && looked > read->slice)
+            return STATION_READ_PAUSE;
         if (read->chunk == NULL || !log_cursor_next(&read->cursor, &record)) {
             enum station_read_result result = refill(read, &until, err);
             if (result != STATION_READ)

@@ -106,6 +106,21 @@ bool stations_purge(struct stations *stations, struct str name, uint64_t *count,
  *  "first_offset","next_offset","first_time","last_time" (RFC 3339 or null),"messages_in","bytes_in","duplicates",
  *  "refused","rate_in" (messages a second),"rate_bytes_in","groups","readers","uses":[…]}} */
 bool stations_describe(struct stations *stations, struct str name, struct buf *out, struct error *err);
+struct station_stats {
+    bool running; /* else it takes no messages */
+    uint64_t messages;
+    uint64_t bytes;
+    uint64_t disk_bytes;
+    uint64_t next_offset;
+    uint64_t messages_in; /* since the start, as the next three */
+    uint64_t bytes_in;
+    uint64_t duplicates;
+    uint64_t refused;
+    unsigned groups;
+    unsigned readers;
+};
+/* Figures alone: no I/O. Errors: ERR_NOT_FOUND. */
+bool station_stats(struct stations *stations, struct str name, struct station_stats *out, struct error *err);
 /* The names in their order; each is borrowed during the call, which may call anything here. False stops. */
 void stations_each(struct stations *stations, bool (*each)(struct str name, void *arg), void *arg);
 size_t stations_count(struct stations *stations);
@@ -154,7 +169,10 @@ struct station_produce {
  * ERR_BUSY (too much waits for it: try again), ERR_READ_ONLY, ERR_NO_SPACE, ERR_IO. Never blocks. */
 bool stations_produce(struct stations *stations, struct str name, struct station_produce *produce,
                       struct error *err);
-/* The same, waiting for it; `done` is not used. Blocks. */
+/* Whether stations_produce() would take this message. Errors: as there. Never blocks. */
+bool stations_message_check(struct stations *stations, struct str name, const struct station_message *message,
+                            struct error *err);
+/* As stations_produce(), waiting for it; `done` is not used. Blocks. */
 bool stations_produce_wait(struct stations *stations, struct str name, struct station_produce *produce,
                            struct error *err);
 
@@ -176,10 +194,17 @@ struct station_read_options {
     struct str filter; /* a topic filter; empty: all */
     uint64_t limit;    /* messages; 0: no limit */
     bool follow;       /* waits at the end for more */
+    uint64_t slice;    /* records looked at in one station_read_next(), then PAUSE; 0: no limit */
 };
 
 struct station_read;
-enum station_read_result { STATION_READ, STATION_READ_END, STATION_READ_TIMEOUT, STATION_READ_FAILED };
+enum station_read_result {
+    STATION_READ,
+    STATION_READ_END,
+    STATION_READ_TIMEOUT,
+    STATION_READ_PAUSE, /* with `slice`: call again */
+    STATION_READ_FAILED
+};
 
 /* Returns owned. Errors: ERR_NOT_FOUND, ERR_INVALID, those of the log. Blocks. Thread: one at a time. */
 struct station_read *station_read_open(struct stations *stations, struct str name,
@@ -188,6 +213,12 @@ struct station_read *station_read_open(struct stations *stations, struct str nam
  * has expelled meanwhile are stepped over. Expired ones are given, too. Errors: those of the log, ERR_CLOSED (deleted). Blocks. */
 enum station_read_result station_read_next(struct station_read *read, int64_t wait_ms,
                                            struct station_message *out, struct error *err);
+/* The offset that is looked at next: where it begins, after the opening. */
+uint64_t station_read_offset(const struct station_read *read);
+/* Waiting without a thread, after a TIMEOUT: notify(arg) is called once, on any thread, when another call is worth it, but
+ * not after that call or station_read_close(); it must not block, nor call anything here. False, and nothing is called: it is
+ * worth it already. */
+bool station_read_watch(struct station_read *read, void (*notify)(void *arg), void *arg);
 void station_read_close(struct station_read *read); /* takes; NULL is fine */
 
 /* ---- Groups ---------------------------------------------------------------------------------------------- */
@@ -232,8 +263,18 @@ struct station_fetch;
  * ack_wait. Returns owned. Errors: ERR_NOT_FOUND, ERR_INVALID, ERR_UNSUPPORTED (no broker), ERR_CLOSED. Blocks. */
 struct station_fetch *station_fetch(struct stations *stations, struct str name, struct str group,
                                     const struct station_fetch_options *options, struct error *err);
+/* The same without waiting: done(arg) is called exactly once, on any thread, perhaps before this returns; must not block. NULL:
+ * it is not called. Never blocks. */
+struct station_fetch *station_fetch_start(struct stations *stations, struct str name, struct str group,
+                                          const struct station_fetch_options *options,
+                                          void (*done)(void *arg), void *arg, struct error *err);
+bool station_fetch_is_done(struct station_fetch *fetch);
+/* Of one that is done. Errors: ERR_CLOSED (the broker stops, the group is deleted). */
+bool station_fetch_result(struct station_fetch *fetch, struct error *err);
 bool station_fetch_next(struct station_fetch *fetch, struct station_message *out); /* borrows from fetch */
-void station_fetch_free(struct station_fetch *fetch);                              /* takes; NULL is fine */
+/* Ends one that is not done. What station_fetch_next() has not given goes back to the group, and does not count as
+ * delivered. Takes; NULL is fine. Thread: any. */
+void station_fetch_free(struct station_fetch *fetch);
 
 enum station_settle { STATION_ACK, STATION_NACK /* deliver it again now */ };
 /* Acknowledges offsets that the group has delivered. *count: those that were not settled before.

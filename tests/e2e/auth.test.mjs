@@ -55,6 +55,19 @@ describe('nobody in particular', { concurrency: 2 }, () => {
     fs.rmSync(data, { recursive: true });
   });
 
+  test('without authentication, a proxy on loopback brings in nobody: its clients are from elsewhere', async (t) => {
+    const data = temporaryDirectory();
+    const proxied = 'listeners.tcp.proxied.proxy_protocol=true';
+    const binds = ['tcp.default', 'tcp.proxied', 'ws.default'].flatMap((name) => ['--set', `listeners.${name}.bind=127.0.0.1:0`]);
+    const { code, stderr } = await varve(['serve', '--data', data, ...binds, '--set', proxied]);
+    assert.equal(code, 1);
+    assert.match(stderr, /listener tcp\.proxied: .* takes clients that a proxy forwards, and no client would have to log in/);
+    fs.rmSync(data, { recursive: true });
+    const open = await Broker.during(t, { listeners: { tcp: { proxied: { proxy_protocol: true, allow_anonymous: true } } } });
+    assert.equal(await answer(open.listener('tcp.proxied'), { preface: 'PROXY TCP4 198.51.100.7 10.9.9.9 40000 1883\r\n' }), 0);
+    await open.stop();
+  });
+
   test('allow_anonymous: true opens an address that is not loopback', async (t) => {
     const broker = await Broker.during(t, { allow_anonymous: true, listeners: { tcp: { default: { bind: '0.0.0.0:0' } } } });
     assert.equal(await answer({ host: '127.0.0.1', port: broker.tcp.port }), 0);
@@ -103,6 +116,18 @@ describe('users', { concurrency: 2 }, () => {
     const address = { host: '127.0.0.1', port: broker.listener('tcp.everywhere').port };
     assert.equal(await answer(address, { username: 'alice', password: 'wonderland' }), 0);
     assert.equal(await answer(address), 0x87);
+  });
+
+  test('varve user delete and another password reach open connections', async () => {
+    const login = { username: 'leaver', password: 'x' };
+    await command(broker, 'user', 'create', 'leaver', '--password', 'x');
+    const first = await RawClient.connect(broker.tcp, login);
+    await command(broker, 'user', 'update', 'leaver', '--superuser');
+    await command(broker, 'user', 'update', 'leaver', '--password', 'y');
+    await first.expectRefusal(0x87);
+    const second = await RawClient.connect(broker.tcp, { ...login, password: 'y' });
+    await command(broker, 'user', 'delete', 'leaver');
+    await second.expectRefusal(0x87);
   });
 
   test('where anonymous is allowed, a wrong password is still wrong', async () => {
@@ -226,6 +251,27 @@ test('a failed login takes the same time whether the user exists or not', async 
   }
   assert.ok(unknown / known > 0.8 && unknown / known < 1.25, `unknown ${unknown} ms, known ${known} ms`);
   await broker.stop();
+});
+
+test('not even a restart tells users who do not exist from others', async (t) => {
+  const broker = new Broker();
+  await command(broker, 'user', 'create', 'alice', '--password', 'wonderland');
+  t.after(() => broker.child?.kill('SIGKILL'));
+  const salts = { alice: [], nobody: [] };
+  for (let i = 0; i < 2; i += 1) {
+    await broker.start();
+    for (const name of Object.keys(salts)) {
+      const scram = new ScramClient(name, 'wonderland');
+      const c = await RawClient.open(broker.tcp);
+      c.send(packet.connect({ clientId: unique(), properties: { authenticationMethod: METHOD, authenticationData: scram.first() } }));
+      scram.final((await c.expect('auth', { reason: 0x18 })).properties.authenticationData);
+      salts[name].push(scram.salt);
+      await c.drop();
+    }
+    await broker.stop({ keep: i === 0 });
+  }
+  for (const [first, second] of Object.values(salts)) assert.equal(first, second);
+  assert.notEqual(salts.alice[0], salts.nobody[0]);
 });
 
 describe('SCRAM-SHA-256', { concurrency: 4 }, () => {

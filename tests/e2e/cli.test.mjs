@@ -34,7 +34,7 @@ async function json(args) {
 }
 
 describe('help and usage', { concurrency: 2 }, () => {
-  for (const command of [[], ...COMMANDS.map((name) => [name]), ['bench', 'mqtt'], ['user', 'create'], ['acl', 'add']]) {
+  for (const command of [[], ...COMMANDS.map((name) => [name]), ['bench', 'mqtt'], ['bench', 'station'], ['bench', 'station', 'replay'], ['user', 'create'], ['acl', 'add']]) {
     test(`varve ${command.join(' ')} --help shows an example`, async () => {
       const stdout = await done([...command, '--help']);
       assert.match(stdout, /^usage: varve|^varve/m);
@@ -325,6 +325,8 @@ describe('doctor', { concurrency: 2 }, () => {
     const data = freshDir();
     const open = [...QUIET, '--set', 'listeners.tcp.default.bind=0.0.0.0:0', '--data', data];
     assert.match((await doctor(...open)).failed.join(), /reachable from outside, and no client would have to log in/);
+    const proxied = [...QUIET, '--set', 'listeners.tcp.default.proxy_protocol=true', '--data', freshDir()];
+    assert.match((await doctor(...proxied)).failed.join(), /takes clients that a proxy forwards, and no client would have to log in/);
     await done(['user', 'create', 'alice', '--generate', '--data', data]);
     assert.deepEqual((await doctor(...open)).failed, []);
   });

@@ -228,6 +228,29 @@ describe('CONNECT', { concurrency: 4 }, () => {
     }
   });
 
+  test('keep-alive: a large packet on a slow link is a sign of life while it comes', async () => {
+    const c = await RawClient.connect(broker.tcp, { keepAlive: 1 });
+    const bytes = packet.publish({ topic: unique(), qos: 1, id: 1, payload: Buffer.alloc(20_000) });
+    for (let at = 0; at < bytes.length; at += 1000) { // five seconds, the time-out is two
+      c.send(bytes.subarray(at, at + 1000));
+      await delay(250);
+    }
+    await c.expect('puback', { id: 1 });
+    await c.ping();
+  });
+
+  test('keep-alive: a trickle of bytes within a packet is none', async () => {
+    const c = await RawClient.connect(broker.tcp, { keepAlive: 1 });
+    const bytes = packet.publish({ topic: unique(), qos: 1, id: 1, payload: Buffer.alloc(20_000) });
+    let at = 0;
+    const trickle = setInterval(() => c.send(bytes.subarray(at, ++at)), 100);
+    try {
+      await c.expectRefusal(0x8d);
+    } finally {
+      clearInterval(trickle);
+    }
+  });
+
   test('keep-alive 0 means none', async () => {
     const c = await RawClient.connect(broker.tcp, { keepAlive: 0 });
     await delay(3000);

@@ -45,7 +45,7 @@ describe('transports', { concurrency: 3 }, () => {
     const server = { cert: certs.server.cert, key: certs.server.key };
     broker = await Broker.start({
       listeners: {
-        tcp: { default: {}, proxied: { proxy_protocol: true } },
+        tcp: { default: {}, proxied: { proxy_protocol: true, allow_anonymous: true } },
         ssl: {
           default: {
             tls: {
@@ -60,9 +60,9 @@ describe('transports', { concurrency: 3 }, () => {
           optional: { tls: { ...server, ca: pki.ca } },
           revoking: { tls: { ...server, ca: pki.ca, crl, require_client_cert: true } },
           modern: { tls: { ...server, min_version: '1.3' } },
-          proxied: { proxy_protocol: true, tls: server },
+          proxied: { proxy_protocol: true, allow_anonymous: true, tls: server },
         },
-        ws: { default: {}, proxied: { proxy_protocol: true, path: '/other' } },
+        ws: { default: {}, proxied: { proxy_protocol: true, allow_anonymous: true, path: '/other' } },
         wss: { default: { tls: server } },
       },
     });
@@ -248,6 +248,18 @@ describe('transports', { concurrency: 3 }, () => {
     const { status, socket } = await handshake(broker.listener('ws.default'), { trickle: true });
     assert.equal(status, 101);
     socket.destroy();
+  });
+
+  test('a page of another site is answered 403, where nobody has to log in', async () => {
+    const from = (origin) => handshake(broker.listener('ws.default'), { headers: { origin } });
+    for (const origin of ['http://localhost:3000', 'http://127.0.0.1:8083', undefined]) {
+      const { status, socket } = await from(origin);
+      assert.equal(status, 101, origin);
+      socket.destroy();
+    }
+    const { status, rest } = await from('https://app.example');
+    assert.equal(status, 403);
+    assert.match(rest.toString(), /pages of this origin may not connect here/);
   });
 
   test('a query behind the path is no other path', async () => {
@@ -490,7 +502,7 @@ describe('listeners', { concurrency: 2 }, () => {
     const broker = await Broker.during(t, {
       listeners: { tcp: { default: { enabled: false }, six: { bind: '[::1]:0' }, another: {} }, ws: { default: { enabled: false } } },
     });
-    assert.deepEqual(Object.keys(broker.run.listeners).sort(), ['tcp.another', 'tcp.six']);
+    assert.deepEqual(Object.keys(broker.run.listeners).sort(), ['http', 'tcp.another', 'tcp.six']);
     const six = broker.listener('tcp.six');
     assert.equal(six.host, '::1');
     await (await RawClient.connect(six)).ping();

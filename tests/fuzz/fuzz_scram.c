@@ -22,7 +22,8 @@ static void serve(struct str first, struct str last)
     if (scram_server_first(server, first, &username, &err)) {
         if (username.len == 0 || !scram_text_valid(username))
             abort();
-        scram_fake_credentials(username, &credentials);
+        static const uint8_t key[SCRAM_KEY_BYTES];
+        scram_fake_credentials(key, username, &credentials);
         scram_server_challenge(server, &credentials, true, &out);
         if (scram_server_final(server, last, &out, &err))
             abort();

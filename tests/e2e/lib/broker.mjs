@@ -43,7 +43,7 @@ process.on('exit', () => {
 });
 
 export class Broker {
-  // config: as in varve.yaml. options: dir (else one is made), nofile (limit of file descriptors), log_level,
+  // config: as in varve.yaml. options: dir (else one is made), nofile (limit of file descriptors), env, log_level,
   // set: {key: value} for --set on top of the configuration.
   constructor(config = {}, options = {}) {
     this.dir = options.dir ?? temporaryDirectory();
@@ -99,7 +99,7 @@ export class Broker {
     const { nofile } = this.options;
     const limit = nofile ? ['prlimit', `--nofile=${nofile}:${nofile}`] : [];
     const [command, ...args] = [...limit, VARVE_BIN, ...this.arguments()];
-    this.child = spawn(command, args, { env: ENVIRONMENT, stdio: ['ignore', 'pipe', 'pipe'], cwd: this.dir });
+    this.child = spawn(command, args, { env: { ...ENVIRONMENT, ...this.options.env }, stdio: ['ignore', 'pipe', 'pipe'], cwd: this.dir });
     const { child } = this;
     running.add(child);
     child.on('exit', () => running.delete(child));

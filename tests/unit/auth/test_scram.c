@@ -421,11 +421,14 @@ static void test_made_up_credentials_are_steady_and_never_verify(void **state)
     struct scram_credentials first;
     struct scram_credentials again;
     struct scram_credentials other;
-    scram_fake_credentials(STR("nobody"), &first);
-    scram_fake_credentials(STR("nobody"), &again);
-    scram_fake_credentials(STR("nobody2"), &other);
+    static const uint8_t key[SCRAM_KEY_BYTES] = {1}, other_key[SCRAM_KEY_BYTES] = {2};
+    scram_fake_credentials(key, STR("nobody"), &first);
+    scram_fake_credentials(key, STR("nobody"), &again);
+    scram_fake_credentials(key, STR("nobody2"), &other);
     assert_int_equal(first.iterations, SCRAM_ITERATIONS);
     assert_memory_equal(first.salt, again.salt, sizeof first.salt);
+    assert_memory_not_equal(first.salt, other.salt, sizeof first.salt);
+    scram_fake_credentials(other_key, STR("nobody"), &other);
     assert_memory_not_equal(first.salt, other.salt, sizeof first.salt);
     assert_int_equal(exchange(STR("nobody"), STR(""), &first, false), ERR_DENIED);
     assert_int_equal(exchange(STR("nobody"), STR("pencil"), &first, true), ERR_DENIED);

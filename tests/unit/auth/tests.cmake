@@ -1,4 +1,4 @@
-varve_test(auth password scram jwt jwt_claims jwt_keys jwks_fetch)
+varve_test(auth password secret_key scram jwt jwt_claims jwt_keys jwks_fetch)
 
 # The password test counts the calls of argon2.
 target_link_options(test_auth_password PRIVATE -Wl,--wrap=argon2id_verify)

@@ -207,6 +207,123 @@ static void test_more_retained_messages_than_the_limit_are_refused(void **state)
     site_end(&site);
 }
 
+/* ---- All sessions together ------------------------------------------------------------------------------- */
+
+static void test_no_more_sessions_are_kept_than_the_limit(void **state)
+{
+    (void)state;
+    struct site site;
+    struct client one, two, client;
+    struct settings *settings = quiet_settings();
+    settings->sessions.max_sessions = 2;
+    site_start(&site, 2, settings);
+    CLIENT_CONNECT(&one, &site, false, .id = "1", .keep = true);
+    client_bye(&one); /* kept although its client has gone */
+    CLIENT_CONNECT(&two, &site, false, .id = "2", .keep = true, .version = MQTT_3_1_1);
+    client_hello(&client, &site, (struct hello){.id = "3", .keep = true});
+    EXPECT(&client, "CONNACK new 97", "end");
+    client_drop(&client);
+    client_hello(&client, &site, (struct hello){.id = "3", .keep = true, .version = MQTT_3_1_1});
+    EXPECT(&client, "CONNACK new 03", "end");
+    client_drop(&client);
+    /* Who asks for none, or has one, is not concerned. */
+    CLIENT_CONNECT(&client, &site, false, .id = "3");
+    client_bye(&client);
+    CLIENT_CONNECT(&one, &site, true, .id = "1", .keep = true);
+    client_bye(&one);
+    CLIENT_CONNECT(&one, &site, false, .id = "1", .keep = true, .clean = true);
+    client_sync(&two);
+    client_bye(&two);
+    /* A place gets free when one ends. */
+    CLIENT_CONNECT(&two, &site, false, .id = "2");
+    client_bye(&two);
+    CLIENT_CONNECT(&client, &site, false, .id = "3", .keep = true);
+    client_bye(&client);
+    client_bye(&one);
+    /* After a restart they count as before. */
+    site_halt(&site, 5000);
+    settings = quiet_settings();
+    settings->sessions.max_sessions = 2;
+    site_run(&site, 2, settings);
+    client_hello(&client, &site, (struct hello){.id = "4", .keep = true});
+    EXPECT(&client, "CONNACK new 97", "end");
+    client_drop(&client);
+    CLIENT_CONNECT(&client, &site, true, .id = "3", .keep = true);
+    client_bye(&client);
+    site_end(&site);
+}
+
+#define BIG_BYTES 1000
+
+static void say_big(struct client *publisher, const char *topic, uint16_t first, uint16_t count)
+{
+    char payload[BIG_BYTES + 1] = {0};
+    memset(payload, 'x', BIG_BYTES);
+    for (uint16_t i = first; i < first + count; i++) {
+        char expected[32];
+        say_publish(publisher, topic, 1, i, payload);
+        snprintf(expected, sizeof(expected), "PUBACK #%u 00", i);
+        EXPECT(publisher, expected);
+    }
+}
+
+static void queue_counts(struct shard *shard, void *arg)
+{
+    uint32_t *counts = arg; /* of "a" and "b" */
+    struct session *session;
+    for (size_t i = 0; (session = map_next(&shard->sessions, &i)) != NULL;) {
+        if (session->client_id_len == 1 && session->client_id[0] != 'p')
+            counts[session->client_id[0] - 'a'] = session->queue.count;
+    }
+}
+
+static void test_all_queues_together_are_bounded(void **state)
+{
+    enum { TOTAL = 20 * (BIG_BYTES + 100) };
+    (void)state;
+    struct site site;
+    struct client client, publisher;
+    struct broker_stats stats;
+    struct settings *settings = quiet_settings();
+    settings->sessions.max_total_queued_bytes = TOTAL;
+    site_start(&site, 1, settings);
+    for (const char *id = "a"; id != NULL; id = id[0] == 'a' ? "b" : NULL) {
+        CLIENT_CONNECT(&client, &site, false, .id = id, .keep = true);
+        subscribe_to(&client, id, 1);
+        client_bye(&client);
+    }
+    CLIENT_CONNECT(&publisher, &site, false, .id = "p");
+    say_big(&publisher, "a", 1, 15);
+    say_big(&publisher, "b", 16, 20);
+    uint32_t counts[2] = {0};
+    on_shard(&site, 0, queue_counts, counts);
+    assert_int_equal(counts[0], 15); /* nobody gives up what waits for another */
+    assert_in_range(counts[1], 4, 6);
+    broker_stats(site.broker, &stats);
+    assert_in_range(stats.queued_bytes, 19 * BIG_BYTES, TOTAL);
+    /* Who is here and takes what it is sent is not concerned: one at a time goes out in any case. */
+    CLIENT_CONNECT(&client, &site, false, .id = "c");
+    subscribe_to(&client, "c", 1);
+    for (uint16_t i = 1; i <= 3; i++) {
+        char expected[64];
+        say_big(&publisher, "c", (uint16_t)(40 + i), 1);
+        snprintf(expected, sizeof(expected), "PUBLISH c qos 1 #%u <1000 bytes>", i);
+        EXPECT(&client, expected);
+        say_ack(&client, MQTT_PUBACK, i);
+        client_sync(&client);
+    }
+    client_bye(&client);
+    /* What is gone gives its room back. */
+    CLIENT_CONNECT(&client, &site, false, .id = "a");
+    client_bye(&client);
+    CLIENT_CONNECT(&client, &site, false, .id = "b");
+    client_bye(&client);
+    broker_stats(site.broker, &stats);
+    assert_int_equal(stats.queued_bytes, 0);
+    client_bye(&publisher);
+    site_end(&site);
+}
+
 /* ---- Rates ----------------------------------------------------------------------------------------------- */
 
 static void test_a_client_over_its_rate_is_slowed_down_and_not_taken_for_silent(void **state)
@@ -286,6 +403,8 @@ RUN_TESTS(cmocka_unit_test(test_a_limit_of_levels_concerns_what_clients_say),
           cmocka_unit_test(test_a_full_queue_drops_by_its_policy),
           cmocka_unit_test(test_retained_messages_come_whatever_waits_where_queues_have_no_limit),
           cmocka_unit_test(test_more_retained_messages_than_the_limit_are_refused),
+          cmocka_unit_test(test_no_more_sessions_are_kept_than_the_limit),
+          cmocka_unit_test(test_all_queues_together_are_bounded),
           cmocka_unit_test(test_a_client_over_its_rate_is_slowed_down_and_not_taken_for_silent),
           cmocka_unit_test(test_a_start_that_fails_says_why_and_gives_everything_back),
           cmocka_unit_test(test_a_reload_that_fails_changes_nothing))

@@ -118,13 +118,16 @@ static void sweep(struct retained *retained, struct list_of *list, int64_t now_m
     }
 }
 
+static const struct retained_limits one = {.messages = 1};
+
 static void set(struct retained *retained, struct list_of *list, const char *topic, struct message *message,
                 uint64_t max)
 {
     struct error err = {0};
     struct item *item = item_of(list, topic);
     bool fits = message == NULL || item != NULL || max == 0 || counted(list) < max;
-    bool done = retained_set(retained, str_of(topic), message, max, NULL, NULL, &err);
+    bool done = retained_set(retained, str_of(topic), message, &(struct retained_limits){.messages = max},
+                             NULL, NULL, &err);
     CHECK(done == fits, "%s: %s", topic, err.text);
     if (!done) {
         assert_int_equal(err.code, ERR_LIMIT);
@@ -207,7 +210,7 @@ static void test_a_store_without_messages_finds_nothing(void **state)
     struct retained *retained = retained_new();
     struct error err;
     size_t found = 0;
-    ASSERT_OK(retained_set(retained, STR("a/b/c"), NULL, 1, NULL, NULL, &err), err);
+    ASSERT_OK(retained_set(retained, STR("a/b/c"), NULL, &one, NULL, NULL, &err), err);
     retained_match(retained, STR("#"), 0, nothing, &found);
     retained_match(retained, STR("a/b/c"), 0, nothing, &found);
     assert_int_equal(found, 0);
@@ -246,7 +249,7 @@ static void test_a_message_may_take_its_own_place(void **state)
     struct message *message = message_of("t", 5, 1000);
     struct error err;
     for (int i = 0; i < 3; i++)
-        ASSERT_OK(retained_set(retained, STR("t"), message, 1, NULL, NULL, &err), err);
+        ASSERT_OK(retained_set(retained, STR("t"), message, &one, NULL, NULL, &err), err);
     assert_int_equal(atomic_load(&message->refs), 2);
     assert_int_equal(retained_count(retained), 1);
     assert_int_equal(retained_bytes(retained), message_bytes(message));
@@ -254,6 +257,34 @@ static void test_a_message_may_take_its_own_place(void **state)
     assert_int_equal(retained_sweep(retained, 1000, 10, NULL, NULL), 1);
     assert_int_equal(atomic_load(&message->refs), 1);
     message_unref(message);
+    retained_free(retained);
+}
+
+static void test_bytes_are_bounded_and_what_does_not_grow_fits(void **state)
+{
+    (void)state;
+    struct retained *retained = retained_new();
+    struct message *small = message_of("t", 10, 0), *large = message_of("t", 20, 0),
+                   *other = message_of("u", 10, 0);
+    struct message *own = message_of("$SYS/x", 64, 0);
+    struct error err;
+    const struct retained_limits limits = {.bytes = message_bytes(large) + message_bytes(other) - 1};
+    ASSERT_OK(retained_set(retained, STR("$SYS/x"), own, &limits, NULL, NULL, &err), err);
+    ASSERT_OK(retained_set(retained, STR("t"), large, &limits, NULL, NULL, &err), err);
+    ASSERT_FAILS(retained_set(retained, STR("u"), other, &limits, NULL, NULL, &err), err, ERR_LIMIT);
+    assert_int_equal(retained_bytes(retained), message_bytes(large));
+    ASSERT_OK(retained_set(retained, STR("t"), small, &limits, NULL, NULL, &err), err);
+    ASSERT_OK(retained_set(retained, STR("u"), other, &limits, NULL, NULL, &err), err);
+    ASSERT_FAILS(retained_set(retained, STR("t"), large, &limits, NULL, NULL, &err), err, ERR_LIMIT);
+    /* A limit that has become lower. */
+    const struct retained_limits lower = {.bytes = 1};
+    ASSERT_OK(retained_set(retained, STR("t"), small, &lower, NULL, NULL, &err), err);
+    ASSERT_OK(retained_set(retained, STR("u"), NULL, &lower, NULL, NULL, &err), err);
+    assert_int_equal(retained_bytes(retained), message_bytes(small));
+    message_unref(small);
+    message_unref(large);
+    message_unref(other);
+    message_unref(own);
     retained_free(retained);
 }
 
@@ -281,10 +312,10 @@ static void test_what_is_refused_before_the_change_changes_nothing(void **state)
     struct message *other = message_of("a/b", 9, 5000);
     struct message *fresh = message_of("a/b/c", 9, 5000);
     set(retained, &list, "a/b", message_of("a/b", 3, 0), 0);
-    ASSERT_FAILS(retained_set(retained, STR("a/b"), other, 0, pass, &gate, &err), err, ERR_NO_SPACE);
-    ASSERT_FAILS(retained_set(retained, STR("a/b"), NULL, 0, pass, &gate, &err), err, ERR_NO_SPACE);
-    ASSERT_FAILS(retained_set(retained, STR("a/b/c"), fresh, 0, pass, &gate, &err), err, ERR_NO_SPACE);
-    ASSERT_FAILS(retained_set(retained, STR("x"), NULL, 0, pass, &gate, &err), err, ERR_NO_SPACE);
+    ASSERT_FAILS(retained_set(retained, STR("a/b"), other, NULL, pass, &gate, &err), err, ERR_NO_SPACE);
+    ASSERT_FAILS(retained_set(retained, STR("a/b"), NULL, NULL, pass, &gate, &err), err, ERR_NO_SPACE);
+    ASSERT_FAILS(retained_set(retained, STR("a/b/c"), fresh, NULL, pass, &gate, &err), err, ERR_NO_SPACE);
+    ASSERT_FAILS(retained_set(retained, STR("x"), NULL, NULL, pass, &gate, &err), err, ERR_NO_SPACE);
     assert_int_equal(gate.calls, 4);
     check_match(retained, &list, "#", 0);
     check_figures(retained, &list);
@@ -292,10 +323,10 @@ static void test_what_is_refused_before_the_change_changes_nothing(void **state)
     assert_int_equal(atomic_load(&fresh->refs), 1);
     assert_int_equal(retained_sweep(retained, INT64_MAX, 10, NULL, NULL), 0);
     /* Over the limit nothing is asked. */
-    ASSERT_FAILS(retained_set(retained, STR("a/b/c"), fresh, 1, pass, &gate, &err), err, ERR_LIMIT);
+    ASSERT_FAILS(retained_set(retained, STR("a/b/c"), fresh, &one, pass, &gate, &err), err, ERR_LIMIT);
     assert_int_equal(gate.calls, 4);
     gate.opens = true;
-    ASSERT_OK(retained_set(retained, STR("a/b"), other, 1, pass, &gate, &err), err);
+    ASSERT_OK(retained_set(retained, STR("a/b"), other, &one, pass, &gate, &err), err);
     assert_int_equal(gate.calls, 5);
     assert_int_equal(atomic_load(&other->refs), 2);
     message_unref(other);
@@ -350,7 +381,7 @@ static void *change_and_search(void *arg)
         if (random_below(&random, 4) != 0)
             message =
                 message_of(topic, random_below(&random, 64), (int64_t)random_below(&random, 2) * 1000000);
-        if (!retained_set(worker->retained, str_of(topic), message, 0, note_number, &numbered, NULL))
+        if (!retained_set(worker->retained, str_of(topic), message, NULL, note_number, &numbered, NULL))
             atomic_store(&worker->failed, true);
         if (message != NULL)
             message_unref(message);
@@ -391,7 +422,7 @@ static void test_several_threads_change_and_search_one_store(void **state)
     }
     assert_int_equal(atomic_load(&next), 1 + 4 * 5000);
     for (size_t i = 0; i < LENGTH(shared_topics); i++)
-        assert_true(retained_set(retained, str_of(shared_topics[i]), NULL, 0, NULL, NULL, NULL));
+        assert_true(retained_set(retained, str_of(shared_topics[i]), NULL, NULL, NULL, NULL, NULL));
     assert_int_equal(retained_count(retained), 0);
     assert_int_equal(retained_bytes(retained), 0);
     retained_free(retained);
@@ -401,5 +432,6 @@ RUN_TESTS(cmocka_unit_test(test_a_store_behaves_like_a_list_of_topics),
           cmocka_unit_test(test_a_store_without_messages_finds_nothing),
           cmocka_unit_test(test_what_is_removed_leaves_its_neighbours),
           cmocka_unit_test(test_a_message_may_take_its_own_place),
+          cmocka_unit_test(test_bytes_are_bounded_and_what_does_not_grow_fits),
           cmocka_unit_test(test_what_is_refused_before_the_change_changes_nothing),
           cmocka_unit_test(test_several_threads_change_and_search_one_store))

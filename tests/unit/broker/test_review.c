@@ -1,9 +1,10 @@
 /* What clients try that mean no good, and what goes wrong beside the way: each of these once went wrong. */
 #include "broker_test.h"
+#include "disk.h"
+#include "login.h"
 
 #include "auth/auth.h"
 #include "base/clock.h"
-#include "catalog/catalog_internal.h"
 
 #include <stdio.h>
 
@@ -117,32 +118,6 @@ static void test_nobody_speaks_for_the_broker(void **state)
     client_bye(&client);
 }
 
-#define PASSWORD "correct horse"
-
-static void add_user(const struct site *site, const char *name, const char *password)
-{
-    struct error err;
-    char hash[PASSWORD_HASH_BYTES];
-    struct scram_credentials scram;
-    ASSERT_OK(password_hash(str_of(password), hash, &err), err);
-    ASSERT_OK(scram_derive(str_of(password), 4096, &scram, &err), err);
-    struct catalog_user user = {.username = (char[64]){0},
-                                .password_hash = hash,
-                                .has_scram = true,
-                                .scram_iterations = scram.iterations};
-    snprintf(user.username, 64, "%s", name);
-    memcpy(user.scram_salt, scram.salt, sizeof(user.scram_salt));
-    memcpy(user.scram_stored_key, scram.stored_key, sizeof(user.scram_stored_key));
-    memcpy(user.scram_server_key, scram.server_key, sizeof(user.scram_server_key));
-    ASSERT_OK(catalog_user_put(site->catalog, &user, true, &err), err);
-}
-
-static void nothing(struct shard *shard, void *arg)
-{
-    (void)shard;
-    (void)arg;
-}
-
 /* Puts what the catalog says of users, rules and bans into force. */
 static void put_in_force(const struct site *site)
 {
@@ -150,52 +125,6 @@ static void put_in_force(const struct site *site)
     ASSERT_OK(broker_reload(site->broker, quiet_settings(), &err), err);
     for (unsigned i = 0; i < site->broker->shard_count; i++)
         on_shard(site, i, nothing, NULL);
-}
-
-static void login_hello(struct client *client, const struct site *site, struct hello hello,
-                        const char *username, const char *password)
-{
-    struct mqtt_connect connect = connect_of(&hello);
-    connect.has_username = true;
-    connect.username = str_of(username);
-    connect.has_password = true;
-    connect.password = str_of(password);
-    client_open_sized(client, site, connect.version, 0);
-    mqtt_encode_connect(&client->out, &connect);
-    client_flush(client);
-}
-
-/* CONNECT with SCRAM: up to the challenge, and if `finish` to the answer to it. */
-static void scram_hello(struct client *client, const struct site *site, const char *id, const char *username,
-                        bool finish)
-{
-    struct scram_client *scram = scram_client_new(str_of(username), STR(PASSWORD));
-    struct hello hello = {.id = id};
-    struct mqtt_connect connect = connect_of(&hello);
-    struct buf data = {0};
-    scram_client_first(scram, &data);
-    connect.properties.auth_method = STR("SCRAM-SHA-256");
-    connect.properties.auth_data = buf_str(&data);
-    property_set(&connect.properties, MQTT_PROP_AUTH_METHOD);
-    property_set(&connect.properties, MQTT_PROP_AUTH_DATA);
-    client_open_sized(client, site, MQTT_5, 0);
-    mqtt_encode_connect(&client->out, &connect);
-    client_flush(client);
-    struct mqtt_frame frame;
-    struct mqtt_disconnect auth;
-    struct error err;
-    assert_true(client_next(client, &frame));
-    assert_int_equal(frame.type, MQTT_AUTH);
-    assert_int_equal(mqtt_decode_auth(&frame, &auth), MQTT_SUCCESS);
-    if (finish) {
-        buf_reset(&data);
-        ASSERT_OK(scram_client_final(scram, auth.properties.auth_data, &data, &err), err);
-        auth.properties.auth_data = buf_str(&data);
-        mqtt_encode_auth(&client->out, MQTT_CONTINUE_AUTHENTICATION, &auth.properties);
-        client_flush(client);
-    }
-    buf_free(&data);
-    scram_client_free(scram);
 }
 
 /* CONNECT need not name the user who then proves to be one. */
@@ -404,28 +333,11 @@ static void test_a_retained_message_is_not_missed_by_who_subscribes_meanwhile(vo
     client_bye(&subscriber);
 }
 
-static bool count_row(struct str topic, struct str value, int64_t expires_ms, void *arg)
-{
-    (void)topic;
-    (void)value;
-    (void)expires_ms;
-    ++*(size_t *)arg;
-    return true;
-}
-
-static size_t retained_rows(const struct site *site)
-{
-    struct error err;
-    size_t count = 0;
-    ASSERT_OK(catalog_retained_each(site->catalog, 0, count_row, &count, &err), err);
-    return count;
-}
-
 static void test_retained_messages_that_have_expired_leave_the_disk(void **state)
 {
     const struct site *site = *state;
     struct client client;
-    static const char expiry_1[] = {MQTT_PROP_MESSAGE_EXPIRY, 0, 0, 0, 1};
+    static const char expiry_3[] = {MQTT_PROP_MESSAGE_EXPIRY, 0, 0, 0, 3}; /* time for what comes before */
     CLIENT_CONNECT(&client, site, false, .id = "c");
     for (uint16_t i = 1; i <= 3; i++) {
         char topic[] = {'t', (char)('0' + i), '\0'};
@@ -434,7 +346,7 @@ static void test_retained_messages_that_have_expired_leave_the_disk(void **state
                                            .qos = 1,
                                            .retain = true,
                                            .packet_id = i,
-                                           .raw_props = str_make(expiry_1, i < 3 ? sizeof(expiry_1) : 0),
+                                           .raw_props = str_make(expiry_3, i < 3 ? sizeof(expiry_3) : 0),
                                            .payload = STR("x")});
     }
     client_flush(&client);
@@ -487,6 +399,37 @@ static void test_what_cannot_be_retained_still_reaches_subscribers(void **state)
     log_set_fd(2);
     log_set_level(LOG_LEVEL_ERROR);
     assert_in_range(count_lines(fileno(log)), 1, MESSAGES / 2);
+    fclose(log);
+}
+
+/* Clients that come in a loop, each time sending the former one away, each time with something to refuse. */
+static void test_what_clients_cause_is_logged_within_bounds(void **state)
+{
+    enum { CLIENTS = 700, LINES_EACH = 4 };
+    (void)state;
+    struct site site;
+    struct client client;
+    site_start(&site, 1, NULL);
+    FILE *log = tmpfile();
+    assert_non_null(log);
+    log_set_fd(fileno(log));
+    log_set_level(LOG_LEVEL_DEBUG);
+    int64_t begin_ms = clock_mono_ms();
+    for (int i = 0; i < CLIENTS; i++) {
+        CLIENT_CONNECT(&client, &site, false, .id = "c");
+        say_publish(&client, "$SYS/x", 0, 0, "refused");
+        client_sync(&client);
+        client_drop(&client);
+    }
+    site_end(&site);
+    size_t seconds = (size_t)(clock_mono_ms() - begin_ms) / 1000 + 2;
+    log_set_fd(2);
+    log_set_level(LOG_LEVEL_ERROR);
+    size_t lines = count_lines(fileno(log));
+    size_t most =
+        2 * seconds * (LOG_QUOTA_LINES + 1) + 10; /* two levels, each with a line about the others */
+    CHECK(lines > 0 && lines <= most, "%zu lines of about %d in less than %zu s", lines, CLIENTS * LINES_EACH,
+          seconds);
     fclose(log);
 }
 
@@ -602,19 +545,74 @@ static void test_acknowledgements_wait_behind_a_search(void **state)
 
 /* ---- The disk fails -------------------------------------------------------------------------------------- */
 
-/* As long as the catalog takes no writes. */
-static void set_catalog_takes(const struct site *site, bool takes)
+/* Before MQTT 5 nobody can be told: so there is no PUBREC, however often it comes again, until the disk has it. */
+static void test_a_retained_message_of_qos_2_is_acknowledged_once_it_is_on_disk(void **state)
 {
-    pthread_mutex_lock(&site->catalog->queue_lock);
-    site->catalog->queue_writes_max = takes ? 1000000 : 0;
-    pthread_mutex_unlock(&site->catalog->queue_lock);
+    const struct site *site = *state;
+    struct client client, subscriber, other;
+    const struct mqtt_publish again = {
+        .topic = STR("t"), .qos = 2, .retain = true, .dup = true, .packet_id = 1, .payload = STR("x")};
+    CLIENT_CONNECT(&subscriber, site, false, .id = "s");
+    subscribe_to(&subscriber, "#", 0);
+    CLIENT_CONNECT(&client, site, false, .id = "c", .version = MQTT_3_1_1, .keep = true);
+    wait_for_disk(site);
+    set_disk_fails(site, true);
+    say_retained(&client, "t", 2, 1, "x");
+    EXPECT(&subscriber, "PUBLISH t qos 0 \"x\"");
+    wait_for_disk(site);
+    client_sync(&client);
+    put_publish(&client, &again);
+    client_sync(&client);
+    wait_for_disk(site);
+    client_sync(&client);
+    client_drop(&client); /* nor is that known on the next connection */
+    CLIENT_CONNECT(&client, site, true, .id = "c", .version = MQTT_3_1_1, .keep = true);
+    put_publish(&client, &again);
+    client_sync(&client);
+    wait_for_disk(site);
+    client_sync(&client);
+    set_disk_fails(site, false);
+    put_publish(&client, &again);
+    client_flush(&client);
+    EXPECT(&client, "PUBREC #1 00");
+    assert_int_equal(retained_rows(site), 1);
+    /* What another client has put in its place stays there. */
+    CLIENT_CONNECT(&other, site, false, .id = "o");
+    say_retained(&other, "t", 1, 1, "");
+    EXPECT(&other, "PUBACK #1 00");
+    put_publish(&client, &again);
+    client_flush(&client);
+    EXPECT(&client, "PUBREC #1 00");
+    assert_int_equal(retained_rows(site), 0);
+    say_ack(&client, MQTT_PUBREL, 1);
+    EXPECT(&client, "PUBCOMP #1 00");
+    EXPECT(&subscriber, "PUBLISH t qos 0 \"\"");
+    client_sync(&subscriber); /* once, however often it was sent */
+    client_bye(&client);
+    client_bye(&other);
+    client_bye(&subscriber);
 }
 
-static void say_unsubscribe(struct client *client, uint16_t packet_id, const char *filter)
+/* What the catalog does not even take has not been received: it comes again, and then reaches everybody, once. */
+static void test_a_message_that_the_catalog_does_not_take_is_not_received(void **state)
 {
-    struct str text = str_of(filter);
-    mqtt_encode_unsubscribe(&client->out, client->version, packet_id, NULL, &text, 1);
-    client_flush(client);
+    const struct site *site = *state;
+    struct client client, subscriber;
+    CLIENT_CONNECT(&subscriber, site, false, .id = "s");
+    subscribe_to(&subscriber, "#", 0);
+    CLIENT_CONNECT(&client, site, false, .id = "c", .version = MQTT_3_1_1);
+    set_catalog_takes(site, false);
+    say_retained(&client, "t", 2, 1, "x");
+    say_retained(&client, "t", 1, 2, "y");
+    client_sync(&client);
+    client_sync(&subscriber);
+    set_catalog_takes(site, true);
+    say_retained(&client, "t", 2, 1, "x");
+    EXPECT(&client, "PUBREC #1 00");
+    EXPECT(&subscriber, "PUBLISH t qos 0 \"x\"");
+    client_sync(&subscriber);
+    client_bye(&client);
+    client_bye(&subscriber);
 }
 
 static void test_a_subscription_that_cannot_be_stored_is_refused_and_forgotten(void **state)
@@ -637,13 +635,30 @@ static void test_a_subscription_that_cannot_be_stored_is_refused_and_forgotten(v
     client_bye(&client);
 }
 
-static bool count_subscription(struct str client_id, struct str filter, uint8_t options, uint32_t id,
-                               void *arg)
+static void test_options_that_cannot_be_stored_are_refused_and_the_former_ones_hold(void **state)
 {
-    (void)client_id;
-    (void)options;
-    (void)id;
-    return count_row(filter, filter, 0, arg);
+    const struct site *site = *state;
+    struct client client;
+    CLIENT_CONNECT(&client, site, false, .id = "c", .keep = true);
+    put_subscribe(&client, 1, "t", (struct mqtt_subscription){.qos = 1}, 7);
+    client_flush(&client);
+    EXPECT(&client, "SUBACK #1 01");
+    set_catalog_takes(site, false);
+    put_subscribe(&client, 2, "t", (struct mqtt_subscription){.qos = 0, .no_local = true}, 8);
+    client_flush(&client);
+    EXPECT(&client, "SUBACK #2 83");
+    /* One packet may name a filter that is new more than once. */
+    const struct mqtt_subscription twice[] = {{.filter = STR("new"), .qos = 1},
+                                              {.filter = STR("new"), .qos = 0}};
+    mqtt_encode_subscribe(&client.out, MQTT_5, 3, NULL, twice, 2);
+    client_flush(&client);
+    EXPECT(&client, "SUBACK #3 83 83");
+    set_catalog_takes(site, true);
+    say_publish(&client, "t", 1, 4, "x");
+    EXPECT(&client, "PUBLISH t qos 1 #1 id 7 \"x\"", "PUBACK #4 00");
+    say_publish(&client, "new", 1, 5, "x");
+    EXPECT(&client, "PUBACK #5 10");
+    client_bye(&client);
 }
 
 static void test_an_acknowledged_subscription_outlives_the_failure_of_its_sessions_row(void **state)
@@ -1029,9 +1044,13 @@ RUN_TESTS(TEST(test_an_alias_may_change_its_topic_among_messages_that_come_toget
           TEST(test_a_retained_message_is_not_missed_by_who_subscribes_meanwhile, start_2),
           TEST(test_retained_messages_that_have_expired_leave_the_disk, start_2),
           cmocka_unit_test(test_what_cannot_be_retained_still_reaches_subscribers),
+          cmocka_unit_test(test_what_clients_cause_is_logged_within_bounds),
           cmocka_unit_test(test_a_search_for_retained_messages_leaves_time_for_others),
           cmocka_unit_test(test_acknowledgements_wait_behind_a_search),
           TEST(test_a_subscription_that_cannot_be_stored_is_refused_and_forgotten, start_1),
+          TEST(test_a_retained_message_of_qos_2_is_acknowledged_once_it_is_on_disk, start_1),
+          TEST(test_a_message_that_the_catalog_does_not_take_is_not_received, start_1),
+          TEST(test_options_that_cannot_be_stored_are_refused_and_the_former_ones_hold, start_1),
           cmocka_unit_test(test_an_acknowledged_subscription_outlives_the_failure_of_its_sessions_row),
           cmocka_unit_test(test_subscription_identifiers_count_in_a_queue),
           cmocka_unit_test(test_what_is_in_flight_is_bounded_in_bytes),

@@ -52,6 +52,50 @@ static void fill(struct fixture *fixture, const char *prefix, unsigned count)
     }
 }
 
+/* ---- Durable sessions ------------------------------------------------------------------------------------ */
+
+static void test_a_route_tells_where_durable_sessions_get_the_message(void **state)
+{
+    (void)state;
+    struct fixture fixture = fixture_of(100, 1 << 20);
+    struct router *router = fixture.router;
+    const struct subscribe_options at_1 = {.qos = 1};
+    struct subscriber *here = &fixture.subscribers[0], *other = &fixture.subscribers[1],
+                      *there = &fixture.subscribers[2];
+    subscribe_with(router, other, "t", at_1);
+    const struct route *route = route_cache_get(fixture.cache, STR("t"));
+    assert_int_equal(route->durables, 0);
+    assert_int_equal(route->remote_durable, 0);
+
+    here->number = 5;
+    there->number = 6;
+    subscribe(router, here, "t"); /* at QoS 0 nothing is kept */
+    subscribe(router, there, "t");
+    route = route_cache_get(fixture.cache, STR("t"));
+    assert_int_equal(route->durables, 0);
+    assert_int_equal(route->remote, 2);
+    assert_int_equal(route->remote_durable, 0);
+
+    subscribe_with(router, here, "#", at_1);
+    subscribe_with(router, there, "+", at_1);
+    route = route_cache_get(fixture.cache, STR("t"));
+    assert_int_equal(route->durables, 1);
+    assert_int_equal(route->remote_durable, 2);
+
+    unsubscribe(router, here, "#");
+    other->number = 7; /* its session is to last after all */
+    subscribe_with(router, other, "t", at_1);
+    route = route_cache_get(fixture.cache, STR("t"));
+    assert_int_equal(route->durables, 1);
+
+    subscribe_with(router, there, "$share/g/u", at_1);
+    route = route_cache_get(fixture.cache, STR("u"));
+    struct share_pick pick;
+    assert_true(route_share_pick(fixture.cache, route, 0, 0, 0, &pick));
+    assert_true(pick.durable);
+    fixture_close(&fixture);
+}
+
 /* ---- Standing and falling -------------------------------------------------------------------------------- */
 
 static void test_a_change_spoils_the_routes_it_concerns_and_no_others(void **state)
@@ -70,17 +114,33 @@ static void test_a_change_spoils_the_routes_it_concerns_and_no_others(void **sta
         {"another QoS", "dev/7", 1, false, false},
         {"a member of a group", "$share/g/dev/7", 0, false, false},
         {"a member of another topic's group", "$share/g/dev/8", 0, false, true},
-        {"a wildcard", "other/+", 0, false, false},
-        {"the same wildcard again", "other/+", 0, false, true},
+        {"a wildcard", "+/8", 0, false, false},
+        {"the same wildcard again", "+/8", 0, false, true},
+        {"all topics", "#", 0, false, false},
+        {"a wildcard below the first level", "dev/+", 0, false, false},
+        {"a wildcard below another first level", "other/+", 0, false, true},
+        {"a wildcard below this topic", "dev/7/#", 0, false, false},
+        {"another QoS of it", "dev/7/#", 1, false, false},
+        {"a wildcard below a neighbour", "dev/8/#", 0, false, true},
+        {"a wildcard further below a neighbour", "dev/8/x/+", 0, false, true},
+        {"a member of a group below the first level", "$share/g/dev/#", 0, false, false},
+        {"a member of a group below another", "$share/g/other/#", 0, false, true},
         {"no filter gone", "dev/9", 0, true, true},
         {"another topic's filter gone", "dev/8", 0, true, true},
         {"this topic's filter gone", "dev/7", 0, true, false},
         {"the group gone", "$share/g/dev/7", 0, true, false},
-        {"the wildcard gone", "other/+", 0, true, false},
-        {"the wildcard gone already", "other/+", 0, true, true},
+        {"the wildcard gone", "+/8", 0, true, false},
+        {"the wildcard gone already", "+/8", 0, true, true},
+        {"the wildcard below the first level gone", "dev/+", 0, true, false},
+        {"the wildcard below another first level gone", "other/+", 0, true, true},
+        {"the wildcard below this topic gone", "dev/7/#", 0, true, false},
+        {"the wildcard below a neighbour gone", "dev/8/#", 0, true, true},
     };
     /* Two topics may share a version: take some that do not. */
-    if (exact_version_slot(hash_bytes("dev/7", 5)) == exact_version_slot(hash_bytes("dev/8", 5)))
+    size_t own[] = {prefix_slot(STR("dev"), 1), prefix_slot(STR("dev/7"), 2)};
+    size_t others[] = {prefix_slot(STR("other"), 1), prefix_slot(STR("dev/8"), 2)};
+    if (exact_version_slot(hash_bytes("dev/7", 5)) == exact_version_slot(hash_bytes("dev/8", 5)) ||
+        own[0] == others[0] || own[0] == others[1] || own[1] == others[0] || own[1] == others[1])
         skip();
     struct fixture fixture = fixture_of(10, 10000);
     struct subscriber *other = &fixture.subscribers[2];
@@ -97,6 +157,21 @@ static void test_a_change_spoils_the_routes_it_concerns_and_no_others(void **sta
         CHECK(is_marked(fixture.cache, "dev/7") == row->stays, "%s", row->what);
     }
     fixture_close(&fixture);
+}
+
+static void test_the_first_levels_of_topics_and_filters(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *one, *two;
+    } rows[] = {{"a/b/c", "a", "a/b"}, {"a/b", "a", "a/b"}, {"a", "a", "a"},  {"a/", "a", "a/"},
+                {"/a", "", "/a"},      {"/", "", "/"},      {"//a", "", "/"}, {"a//b", "a", "a/"}};
+    TABLE_EACH(row, rows)
+    {
+        CHECK(str_is(first_levels(str_of(row->text), 1), row->one), "%s", row->text);
+        CHECK(str_is(first_levels(str_of(row->text), 2), row->two), "%s", row->text);
+    }
 }
 
 static void test_a_hit_gives_the_same_route_with_what_its_user_has_written(void **state)
@@ -463,7 +538,9 @@ static void test_reactors_subscribe_route_and_pick_at_once(void **state)
     router_free(router);
 }
 
-RUN_TESTS(cmocka_unit_test(test_a_change_spoils_the_routes_it_concerns_and_no_others),
+RUN_TESTS(cmocka_unit_test(test_a_route_tells_where_durable_sessions_get_the_message),
+          cmocka_unit_test(test_a_change_spoils_the_routes_it_concerns_and_no_others),
+          cmocka_unit_test(test_the_first_levels_of_topics_and_filters),
           cmocka_unit_test(test_a_hit_gives_the_same_route_with_what_its_user_has_written),
           cmocka_unit_test(test_a_route_owns_its_topic),
           cmocka_unit_test(test_a_route_tells_own_targets_from_other_reactors),

@@ -63,6 +63,12 @@ static void let_go(uint8_t reason)
     pthread_mutex_unlock(&keeper.lock);
 }
 
+static void nothing(struct shard *shard, void *arg)
+{
+    (void)shard;
+    (void)arg;
+}
+
 static void start(struct site *site, const char *filter)
 {
     struct error err;
@@ -121,6 +127,68 @@ static void test_a_refusal_reaches_mqtt_5_and_is_silence_before(void **state)
     client_sync(&three);
     client_bye(&five);
     client_bye(&three);
+    end(&site);
+}
+
+/* PUBREC was still to come when the connection was lost. */
+static void test_a_qos_2_message_sent_again_waits_for_the_first_one(void **state)
+{
+    (void)state;
+    struct site site;
+    struct client client;
+    start(&site, "kept/#");
+    CLIENT_CONNECT(&client, &site, false, .id = "publisher", .keep = true);
+    say_publish(&client, "kept/a", 2, 1, "x");
+    WAIT_FOR(atomic_load(&keeper.delivered) == 1);
+    client_drop(&client);
+    CLIENT_CONNECT(&client, &site, true, .id = "publisher", .keep = true);
+    say_publish(&client, "kept/a", 2, 1, "x");
+    client_sync(&client); /* no PUBREC yet */
+    let_go(MQTT_SUCCESS);
+    EXPECT(&client, "PUBREC #1 00");
+    assert_int_equal(atomic_load(&keeper.delivered), 1);
+    client_bye(&client);
+    end(&site);
+}
+
+static void test_a_qos_2_message_that_failed_while_its_publisher_was_away_is_new_again(void **state)
+{
+    (void)state;
+    static const uint8_t versions[] = {MQTT_3_1_1, MQTT_5};
+    for (size_t i = 0; i < LENGTH(versions); i++) {
+        struct site site;
+        struct client client;
+        start(&site, "kept/#");
+        CLIENT_CONNECT(&client, &site, false, .id = "publisher", .keep = true, .version = versions[i]);
+        say_publish(&client, "kept/a", 2, 1, "x");
+        WAIT_FOR(atomic_load(&keeper.delivered) == 1);
+        client_drop(&client);
+        CLIENT_CONNECT(&client, &site, true, .id = "publisher", .keep = true, .version = versions[i]);
+        let_go(MQTT_QUOTA_EXCEEDED);
+        on_shard(&site, keeper.reactor, nothing, NULL); /* the ticket has come home */
+        say_publish(&client, "kept/a", 2, 1, "x");
+        WAIT_FOR(atomic_load(&keeper.delivered) == 2);
+        let_go(MQTT_SUCCESS);
+        EXPECT(&client, "PUBREC #1 00");
+        client_bye(&client);
+        end(&site);
+    }
+}
+
+static void test_a_session_that_ends_forgets_what_it_waited_for(void **state)
+{
+    (void)state;
+    struct site site;
+    struct client client;
+    start(&site, "kept/#");
+    CLIENT_CONNECT(&client, &site, false, .id = "publisher");
+    say_publish(&client, "kept/a", 2, 1, "x");
+    WAIT_FOR(atomic_load(&keeper.delivered) == 1);
+    client_drop(&client);
+    CLIENT_CONNECT(&client, &site, false, .id = "publisher");
+    let_go(MQTT_QUOTA_EXCEEDED);
+    client_sync(&client);
+    client_bye(&client);
     end(&site);
 }
 
@@ -202,6 +270,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_acknowledgement_waits_for_the_service),
         cmocka_unit_test(test_a_refusal_reaches_mqtt_5_and_is_silence_before),
+        cmocka_unit_test(test_a_qos_2_message_sent_again_waits_for_the_first_one),
+        cmocka_unit_test(test_a_qos_2_message_that_failed_while_its_publisher_was_away_is_new_again),
+        cmocka_unit_test(test_a_session_that_ends_forgets_what_it_waited_for),
         cmocka_unit_test(test_a_service_gets_what_is_published_on_every_reactor_once),
         cmocka_unit_test(test_who_publishes_more_than_the_disk_takes_is_not_read),
         cmocka_unit_test(test_after_its_end_a_service_gets_nothing),

@@ -25,8 +25,10 @@ static void test_defaults_are_those_of_the_manual(void **state)
     assert_int_equal(settings->sessions.max_expiry_s, EXPIRY_NEVER);
     assert_int_equal(settings->sessions.v3_expiry_s, 7 * 24 * 3600);
     assert_int_equal(settings->sessions.max_inflight, 1000);
+    assert_int_equal(settings->sessions.max_sessions, 1000000);
     assert_int_equal(settings->sessions.max_queued_messages, 100000);
     assert_int_equal(settings->sessions.max_queued_bytes, 64 << 20);
+    assert_int_equal(settings->sessions.max_total_queued_bytes, INT64_C(8) << 30);
     assert_int_equal(settings->sessions.when_full, QUEUE_DROP_OLDEST);
     assert_false(settings->sessions.queue_qos0);
     assert_int_equal(settings->client_rate.messages_per_second, 0);
@@ -44,6 +46,7 @@ static void test_defaults_are_those_of_the_manual(void **state)
     assert_int_equal(settings->share_strategy, SHARE_ROUND_ROBIN);
     assert_int_equal(settings->sys_interval_ms, 10000);
     assert_int_equal(settings->retained_max_messages, 0);
+    assert_int_equal(settings->retained_max_bytes, INT64_C(4) << 30);
     assert_int_equal(settings->retained_max_payload_bytes, 1 << 20);
     settings_unref(settings);
 }

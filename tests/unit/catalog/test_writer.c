@@ -151,6 +151,55 @@ static void log_done(struct catalog_write *write, const struct error *err)
     log->count++;
 }
 
+struct keys {
+    char key[16];
+    char filter[16];
+    struct buf text;
+};
+
+static bool note_key(struct str key, struct str filter, void *arg)
+{
+    struct keys *keys = arg;
+    snprintf(keys->key, sizeof keys->key, "%.*s", STR_ARG(key));
+    snprintf(keys->filter, sizeof keys->filter, "%.*s", STR_ARG(filter));
+    buf_printf(&keys->text, "%s %s;", keys->key, keys->filter);
+    return true;
+}
+
+static void assert_keys(struct fixture *fixture, enum catalog_table table, unsigned limit,
+                        const char *expected)
+{
+    struct keys keys = {0};
+    for (size_t before = SIZE_MAX; before != keys.text.len;) {
+        before = keys.text.len;
+        struct keys last = keys;
+        ASSERT_OK(catalog_keys_each(fixture->catalog, table, str_of(last.key), str_of(last.filter), limit,
+                                    note_key, &keys, &fixture->err),
+                  fixture->err);
+    }
+    assert_string_equal(buf_cstr(&keys.text), expected);
+    buf_free(&keys.text);
+}
+
+static void test_keys_are_listed_in_steps_of_any_length(void **state)
+{
+    struct fixture *fixture = *state;
+    struct catalog *catalog = fixture->catalog;
+    static const char *const ids[] = {"b", "a", "c", "aa"};
+    for (size_t i = 0; i < LENGTH(ids); i++) {
+        assert_int_equal(write_now(catalog, RETAINED(str_of(ids[i]), STR("x"), 0)), ERR_NONE);
+        assert_int_equal(write_now(catalog, SESSION(str_of(ids[i]), STR("x"), 0)), ERR_NONE);
+        assert_int_equal(write_now(catalog, SUBSCRIPTION(str_of(ids[i]), STR("t/2"), 0, 0)), ERR_NONE);
+        assert_int_equal(write_now(catalog, SUBSCRIPTION(str_of(ids[i]), STR("t/1"), 0, 0)), ERR_NONE);
+    }
+    for (unsigned limit = 1; limit <= 9; limit++) {
+        assert_keys(fixture, CATALOG_TABLE_RETAINED, limit, "a ;aa ;b ;c ;");
+        assert_keys(fixture, CATALOG_TABLE_SESSIONS, limit, "a ;aa ;b ;c ;");
+        assert_keys(fixture, CATALOG_TABLE_SUBSCRIPTIONS, limit,
+                    "a t/1;a t/2;aa t/1;aa t/2;b t/1;b t/2;c t/1;c t/2;");
+    }
+}
+
 static void test_done_comes_in_the_order_of_submission(void **state)
 {
     struct fixture *fixture = *state;
@@ -483,6 +532,7 @@ RUN_TESTS(WITH_CATALOG(test_retained_messages_come_back),
           WITH_CATALOG(test_a_value_of_a_megabyte_with_every_byte_comes_back),
           WITH_CATALOG(test_a_session_goes_with_its_subscriptions),
           WITH_CATALOG(test_expired_rows_are_skipped_and_removed), WITH_CATALOG(test_a_walk_stops_when_told),
+          WITH_CATALOG(test_keys_are_listed_in_steps_of_any_length),
           WITH_CATALOG(test_done_comes_in_the_order_of_submission),
           WITH_CATALOG(test_the_last_write_of_a_key_wins_within_a_batch),
           WITH_CATALOG(test_closing_commits_what_is_queued),

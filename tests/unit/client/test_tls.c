@@ -170,14 +170,20 @@ static bool connects(struct server *server, struct client_options *options, stru
 
 /* ---- tests ---- */
 
+static struct client_options trusting(const char *ca_file)
+{
+    struct client_options options;
+    client_options_default(&options);
+    options.ca_file = ca_file;
+    return options;
+}
+
 static void test_the_right_authority_is_trusted(void **state)
 {
     (void)state;
     struct server server = {0};
-    struct client_options options;
+    struct client_options options = trusting(authority_file);
     struct error err = {0};
-    client_options_default(&options);
-    options.ca_file = authority_file;
     ASSERT_OK(connects(&server, &options, &err), err);
 }
 
@@ -185,10 +191,8 @@ static void test_a_stranger_is_not_trusted_and_the_way_out_is_told(void **state)
 {
     (void)state;
     struct server server = {0};
-    struct client_options options;
+    struct client_options options = trusting(stranger_file);
     struct error err = {0};
-    client_options_default(&options);
-    options.ca_file = stranger_file;
     ASSERT_FAILS(connects(&server, &options, &err), err, ERR_DENIED);
     assert_non_null(strstr(err.text, "is not trusted: unable to get local issuer certificate"));
     assert_non_null(strstr(err.hint, "--cafile"));
@@ -198,11 +202,9 @@ static void test_a_certificate_for_another_name_is_not_trusted(void **state)
 {
     (void)state;
     struct server server = {0};
-    struct client_options options;
+    struct client_options options = trusting(authority_file);
     struct error err = {0};
-    client_options_default(&options);
     options.host = "localhost"; /* the certificate is for 127.0.0.1 and broker.test */
-    options.ca_file = authority_file;
     ASSERT_FAILS(connects(&server, &options, &err), err, ERR_DENIED);
     assert_non_null(strstr(err.text, "hostname mismatch"));
 }
@@ -211,10 +213,8 @@ static void test_insecure_does_not_check(void **state)
 {
     (void)state;
     struct server server = {0};
-    struct client_options options;
+    struct client_options options = trusting(stranger_file);
     struct error err = {0};
-    client_options_default(&options);
-    options.ca_file = stranger_file;
     options.insecure = true;
     ASSERT_OK(connects(&server, &options, &err), err);
 }
@@ -223,10 +223,8 @@ static void test_a_client_certificate_is_shown(void **state)
 {
     (void)state;
     struct server server = {.asks_certificate = true};
-    struct client_options options;
+    struct client_options options = trusting(authority_file);
     struct error err = {0};
-    client_options_default(&options);
-    options.ca_file = authority_file;
     options.cert_file = key_file;
     options.key_file = key_file;
     ASSERT_OK(connects(&server, &options, &err), err);
@@ -237,10 +235,8 @@ static void test_a_missing_client_certificate_is_hinted_at(void **state)
 {
     (void)state;
     struct server server = {.asks_certificate = true};
-    struct client_options options;
+    struct client_options options = trusting(authority_file);
     struct error err = {0};
-    client_options_default(&options);
-    options.ca_file = authority_file;
     assert_false(connects(&server, &options, &err));
     assert_non_null(strstr(err.hint, "client certificate"));
 }
@@ -248,11 +244,9 @@ static void test_a_missing_client_certificate_is_hinted_at(void **state)
 static void test_files_that_cannot_be_read_are_named(void **state)
 {
     (void)state;
-    struct client_options options;
+    struct client_options options = trusting("/nowhere/ca.pem");
     struct error err = {0};
     struct server server = {0};
-    client_options_default(&options);
-    options.ca_file = "/nowhere/ca.pem";
     ASSERT_FAILS(connects(&server, &options, &err), err, ERR_INVALID);
     assert_non_null(strstr(err.text, "/nowhere/ca.pem"));
 }

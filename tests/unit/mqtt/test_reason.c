@@ -15,6 +15,19 @@ static void test_every_reason_has_its_text(void **state)
     assert_string_equal(mqtt_reason_text(0xA3), "unknown reason");
 }
 
+static void test_a_connack_is_told_in_the_words_of_its_version(void **state)
+{
+    (void)state;
+    assert_string_equal(mqtt_connack_text(MQTT_3_1, 0), "accepted");
+    assert_string_equal(mqtt_connack_text(MQTT_3_1_1, 2), "client identifier rejected");
+    assert_string_equal(mqtt_connack_text(MQTT_3_1_1, 5), "not authorized");
+    assert_string_equal(mqtt_connack_text(MQTT_3_1_1, 6), "unknown return code");
+    assert_string_equal(mqtt_connack_text(MQTT_3_1_1, MQTT_NOT_AUTHORIZED), "unknown return code");
+    assert_string_equal(mqtt_connack_text(MQTT_5, MQTT_NOT_AUTHORIZED),
+                        mqtt_reason_text(MQTT_NOT_AUTHORIZED));
+    assert_string_equal(mqtt_connack_text(MQTT_5, 5), "unknown reason");
+}
+
 static void test_every_packet_type_has_its_name(void **state)
 {
     (void)state;
@@ -106,6 +119,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_reason_has_its_text),
+        cmocka_unit_test(test_a_connack_is_told_in_the_words_of_its_version),
         cmocka_unit_test(test_every_packet_type_has_its_name),
         cmocka_unit_test(test_each_packet_takes_its_own_reason_codes_and_no_other),
         cmocka_unit_test(test_connack_code_of_version_3_for_every_reason),

@@ -51,6 +51,7 @@ static void test_request_table(void **state)
         {"GET /mqtt\r\n" REST, 400, NULL},
         {"\r\n\r\n", 400, NULL},
         {LINE UPGRADE VERSION KEY MQTT "\r\n", 400, NULL},
+        {LINE HOST UPGRADE VERSION KEY "Origin: https://a.example\r\nOrigin: null\r\n\r\n", 400, NULL},
         {LINE HOST HOST UPGRADE VERSION KEY MQTT "\r\n", 400, NULL},
         {LINE HOST VERSION KEY MQTT "\r\n", 426, NULL},
         {LINE HOST "Upgrade: h2c\r\nConnection: Upgrade\r\n" VERSION KEY MQTT "\r\n", 426, NULL},
@@ -111,6 +112,22 @@ static void test_request_longer_than_8_kib_is_refused(void **state)
     assert_int_equal(request.status, 431);
 }
 
+static void test_origin_and_host_are_told_as_they_are(void **state)
+{
+    (void)state;
+    static const char asked[] =
+        LINE "Host:  a.example:8083 \r\norigin: https://b.example\r\n" UPGRADE VERSION KEY "\r\n";
+    static const char empty[] = LINE HOST "Origin:\r\n" UPGRADE VERSION KEY "\r\n";
+    struct ws_request request;
+    assert_true(ws_request_parse((const uint8_t *)asked, strlen(asked), "/mqtt", &request) > 0);
+    assert_true(str_is(request.host, "a.example:8083"));
+    assert_true(str_is(request.origin, "https://b.example"));
+    assert_true(ws_request_parse((const uint8_t *)empty, strlen(empty), "/mqtt", &request) > 0);
+    assert_true(request.origin.data != NULL && request.origin.len == 0);
+    assert_true(ws_request_parse((const uint8_t *)LINE REST, strlen(LINE REST), "/mqtt", &request) > 0);
+    assert_null(request.origin.data);
+}
+
 /* The example of RFC 6455, 1.3. */
 static void test_answer_is_the_rfcs(void **state)
 {
@@ -136,6 +153,7 @@ static void test_refusals_name_status_and_reason(void **state)
         const char *also;
     } table[] = {
         {400, "HTTP/1.1 400 Bad Request\r\n", "Content-Length: 4\r\n"},
+        {403, "HTTP/1.1 403 Forbidden\r\n", "\r\n\r\nwhy\n"},
         {404, "HTTP/1.1 404 Not Found\r\n", "Connection: close\r\n"},
         {405, "HTTP/1.1 405 Method Not Allowed\r\n", "Allow: GET\r\n"},
         {426, "HTTP/1.1 426 Upgrade Required\r\n", "Sec-WebSocket-Version: 13\r\n"},
@@ -157,6 +175,7 @@ int main(void)
         cmocka_unit_test(test_request_table),
         cmocka_unit_test(test_every_prefix_waits_for_more),
         cmocka_unit_test(test_request_longer_than_8_kib_is_refused),
+        cmocka_unit_test(test_origin_and_host_are_told_as_they_are),
         cmocka_unit_test(test_answer_is_the_rfcs),
         cmocka_unit_test(test_refusals_name_status_and_reason),
     };

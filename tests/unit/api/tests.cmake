@@ -1,0 +1,1 @@
+varve_test(api route schema tokens server openapi endpoints)
