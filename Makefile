@@ -5,7 +5,7 @@ DATA ?= ./data
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: build run test fuzz bench lint docs clean help
+.PHONY: build run test fuzz bench bench-stations lint docs clean help
 
 build: ## build/release/varve, with what that needs installed first
 	@scripts/setup.sh run
@@ -24,6 +24,11 @@ bench: build ## compares with other brokers; the table goes to bench/results/
 	@scripts/setup.sh bench
 	@bench/peers.sh $(ARGS)
 
+bench-stations: build ## compares stations with JetStream; the table goes to bench/results/
+	@scripts/setup.sh bench
+	@cmake --build --preset release --target bench_jetstream
+	@bench/stations.sh $(ARGS)
+
 lint: ## clang-format and clang-tidy
 	@scripts/lint.sh
 
@@ -34,4 +39,4 @@ clean: ## removes build/; data stays
 	rm -rf build
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 21

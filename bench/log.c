@@ -1,12 +1,12 @@
 /* What the segment log takes: threads append batches to one log that syncs before it acknowledges, as fast as they are
- * acknowledged. Then the disk alone: the same bytes, written in sequence to a file of its own, with as many bytes between
- * two syncs as the log had on average.
+ * acknowledged. Then the disk alone: the bytes of the same records, written in sequence to a preallocated file, with as
+ * many bytes between two syncs as the log had on average.
  *
  *     bench_log [directory] [seconds] [threads] [records in a batch]
  *
  * Each thread keeps WINDOW batches on their way, as a reactor does whose publishers wait for their acknowledgements. */
-#include "log/io.h"
 #include "log/log.h"
+#include "log/io.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -22,21 +22,13 @@
 
 /* ---- The system, counting -------------------------------------------------------------------------------------- */
 
-static atomic_ulong syncs, written;
+static atomic_ulong syncs;
 static struct log_io counting;
 
 static int count_sync(void *ctx, int fd)
 {
     atomic_fetch_add(&syncs, 1);
     return log_io_system.fdatasync(ctx, fd);
-}
-
-static int64_t count_write(void *ctx, int fd, const struct iovec *parts, int count, uint64_t position)
-{
-    int64_t put = log_io_system.pwritev(ctx, fd, parts, count, position);
-    if (put > 0)
-        atomic_fetch_add(&written, (unsigned long)put);
-    return put;
 }
 
 /* ---- Appending --------------------------------------------------------------------------------------------------- */
@@ -104,7 +96,8 @@ static void *append(void *arg)
         struct flight *flight = take(appender);
         int64_t now = clock_wall_ms();
         for (unsigned i = 0; i < appender->each; i++)
-            memcpy(log_batch_add(&flight->batch, now, appender->record_bytes), record, appender->record_bytes);
+            memcpy(log_batch_add(&flight->batch, now, appender->record_bytes), record,
+                   appender->record_bytes);
         struct error err;
         if (!log_append(appender->log, &flight->batch, &err)) {
             fprintf(stderr, "append: %s\n", err.text);
@@ -162,7 +155,6 @@ static void run(const char *root, int seconds, unsigned threads, unsigned each, 
         exit(1);
     }
     atomic_store(&syncs, 0);
-    atomic_store(&written, 0);
     struct appender appenders[THREADS_MAX] = {0};
     int64_t start = clock_mono_ns();
     for (unsigned i = 0; i < threads; i++) {
@@ -183,12 +175,13 @@ static void run(const char *root, int seconds, unsigned threads, unsigned each, 
             exit(1);
     }
     double took = (double)(clock_mono_ns() - start) / 1e9;
-    double rate = (double)atomic_load(&written) / took / 1e6;
-    uint64_t group = atomic_load(&written) / atomic_load(&syncs);
+    uint64_t bytes = stored * record_bytes;
+    double rate = (double)bytes / took / 1e6;
+    uint64_t group = bytes / atomic_load(&syncs);
     log_close(log);
     log_delete(engine, dir, NULL);
     log_engine_stop(engine);
-    double plain = plain_rate(root, atomic_load(&written), group);
+    double plain = plain_rate(root, bytes, group);
     printf("%5zu B  %u threads, %u records a batch: %10.0f msg/s  %7.1f MB/s  %6.0f syncs/s of %lu KiB; "
            "the disk alone %7.1f MB/s: %.0f %%\n",
            record_bytes, threads, each, (double)stored / took, rate, (double)atomic_load(&syncs) / took,
@@ -208,7 +201,6 @@ int main(int argc, char **argv)
     }
     counting = log_io_system;
     counting.fdatasync = count_sync;
-    counting.pwritev = count_write;
     run(dir, seconds, threads, each, 200);
     run(dir, seconds, threads, each, 1024);
     return 0;

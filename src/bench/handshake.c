@@ -48,11 +48,14 @@ static bool subscribe(struct worker *worker, struct link *link, struct error *er
     const struct bench_options *options = worker->load->options;
     char topic[256];
     int len;
+    uint8_t qos = link->role == ROLE_SUBSCRIBER ? options_sub_qos(options) : options->qos;
     if (link->role == ROLE_IDLE)
         len = snprintf(topic, sizeof topic, "%s/idle/%u", options->topic_prefix, link->number);
     else
         len = snprintf(topic, sizeof topic, "%s/%u", options->topic_prefix, link->number % options->topics);
-    struct mqtt_subscription subscription = {.filter = str_make(topic, (size_t)len), .qos = options->qos};
+    struct mqtt_subscription subscription = {.filter = str_make(topic, (size_t)len), .qos = qos};
+    if (link->role == ROLE_SUBSCRIBER && options->filter != NULL)
+        subscription.filter = str_of(options->filter);
     struct mqtt_properties properties;
     mqtt_properties_init(&properties);
     struct buf packet = {0};
@@ -110,7 +113,7 @@ static bool on_suback(struct worker *worker, struct link *link, const struct mqt
     if (reason >= 0x80)
         return error_set(err, ERR_DENIED, "%s refused the subscription: %s", worker->load->address.text,
                          mqtt_reason_text(reason));
-    if (link->role == ROLE_SUBSCRIBER && reason < worker->load->options->qos)
+    if (link->role == ROLE_SUBSCRIBER && reason < options_sub_qos(worker->load->options))
         return error_set(err, ERR_UNSUPPORTED, "%s granted QoS %u only", worker->load->address.text, reason);
     link_ready(worker, link);
     return true;

@@ -16,7 +16,6 @@
 
 #define POLL_NS            1000000
 #define HANDSHAKE_LIMIT_MS 15000 /* without one more connection getting ready */
-#define DRAIN_QUIET_MS     2000  /* nothing has come for so long: what is missing is lost */
 #define IDLE_SETTLE_MS     500
 #define FILES_SPARE        64
 
@@ -35,6 +34,29 @@ static void place(struct worker *worker, struct link *link)
     worker->links[worker->link_count++] = link;
 }
 
+static void place_subscribers(struct load *load)
+{
+    for (uint32_t i = 0; i < load->options->subs; i++) {
+        subscriber_init(&load->subscribers[i], load, worker_of(load, i), i);
+        place(worker_of(load, i), &load->subscribers[i].link);
+    }
+}
+
+static void place_publishers(struct load *load)
+{
+    for (uint32_t i = 0; i < load->options->pubs; i++) {
+        publisher_init(&load->publishers[i], load, worker_of(load, i), i);
+        place(worker_of(load, i), &load->publishers[i].link);
+    }
+}
+
+/* What a worker has up to here is opened first. */
+static void end_of_first(struct load *load)
+{
+    for (uint32_t i = 0; i < load->worker_count; i++)
+        load->workers[i].first_count = load->workers[i].link_count;
+}
+
 static void place_all(struct load *load)
 {
     const struct bench_options *options = load->options;
@@ -44,17 +66,24 @@ static void place_all(struct load *load)
             load->idles[i] = (struct link){.fd = -1, .role = ROLE_IDLE, .number = i};
             place(&load->workers[i % load->worker_count], &load->idles[i]);
         }
+        end_of_first(load);
         return;
     }
     load->publishers = mem_zalloc(options->pubs * sizeof *load->publishers);
     load->subscribers = mem_zalloc((options->subs + 1) * sizeof *load->subscribers);
-    for (uint32_t i = 0; i < options->subs; i++) {
-        subscriber_init(&load->subscribers[i], load, worker_of(load, i), i);
-        place(worker_of(load, i), &load->subscribers[i].link);
+    if (options->group) {
+        load->seen = mem_zalloc(options->pubs * sizeof *load->seen);
+        for (uint32_t i = 0; i < options->pubs; i++)
+            seen_init(&load->seen[i], options->count / options->pubs + 1);
     }
-    for (uint32_t i = 0; i < options->pubs; i++) {
-        publisher_init(&load->publishers[i], load, worker_of(load, i), i);
-        place(worker_of(load, i), &load->publishers[i].link);
+    if (options->fill) {
+        place_publishers(load);
+        end_of_first(load);
+        place_subscribers(load);
+    } else {
+        place_subscribers(load);
+        place_publishers(load);
+        end_of_first(load);
     }
 }
 
@@ -70,6 +99,7 @@ static bool load_start(struct load *load, const struct bench_options *options, s
         return false;
     load->worker_count = options->threads;
     assert(load->worker_count > 0 && options->topics > 0);
+    assert(!options->group || (options->topics == 1 && options->count > 0));
     load->workers = mem_zalloc(load->worker_count * sizeof *load->workers);
     for (uint32_t i = 0; i < load->worker_count; i++) {
         load->workers[i].load = load;
@@ -133,6 +163,9 @@ static void load_free(struct load *load)
         publisher_free(&load->publishers[i]);
     for (uint32_t i = 0; load->subscribers != NULL && i < load->options->subs; i++)
         subscriber_free(&load->subscribers[i]);
+    for (uint32_t i = 0; load->seen != NULL && i < load->options->pubs; i++)
+        seen_free(&load->seen[i]);
+    mem_free(load->seen);
     mem_free(load->publishers);
     mem_free(load->subscribers);
     mem_free(load->idles);
@@ -180,14 +213,15 @@ static uint64_t sum(const struct load *load, size_t offset)
 
 #define SUM(load, counter) sum(load, offsetof(struct worker_counts, counter))
 
-static bool wait_ready(struct load *load, struct error *err)
+/* Until so many connections are ready. */
+static bool wait_ready(struct load *load, uint32_t wanted, struct error *err)
 {
     uint64_t before = 0;
     int64_t since_ms = clock_mono_ms();
-    for (uint64_t ready; (ready = SUM(load, ready)) < load->link_count;) {
+    for (uint64_t ready; (ready = SUM(load, ready)) < wanted;) {
         if (failed(load, err)) {
             if (ready > 0 && err != NULL)
-                error_wrap(err, "after %llu of %u connections", (unsigned long long)ready, load->link_count);
+                error_wrap(err, "after %llu of %u connections", (unsigned long long)ready, wanted);
             return false;
         }
         if (ready != before)
@@ -195,7 +229,7 @@ static bool wait_ready(struct load *load, struct error *err)
         before = ready;
         if (clock_mono_ms() - since_ms > HANDSHAKE_LIMIT_MS) {
             error_set(err, ERR_TIMEOUT, "%s does not answer: %llu of %u connections are ready",
-                      load->address.text, (unsigned long long)ready, load->link_count);
+                      load->address.text, (unsigned long long)ready, wanted);
             return error_hint(err, "is it an MQTT broker?");
         }
         pause_ns(POLL_NS);
@@ -235,13 +269,9 @@ static bool workers_see(struct load *load, enum load_phase phase, struct error *
     return true;
 }
 
-/* Until everything expected has come and is acknowledged, or nothing comes any more. */
-static bool drain(struct load *load, struct error *err)
+/* Until all that is expected has come and is acknowledged, or nothing comes any more. */
+static bool wait_quiet(struct load *load, uint64_t expected, struct error *err)
 {
-    phase_set(load, PHASE_DRAIN);
-    if (!workers_see(load, PHASE_DRAIN, err))
-        return false;
-    uint64_t expected = SUM(load, expected);
     uint64_t before = 0;
     int64_t since_ms = clock_mono_ms();
     for (;;) {
@@ -252,12 +282,18 @@ static bool drain(struct load *load, struct error *err)
         if (delivered - unacked != before)
             since_ms = clock_mono_ms();
         before = delivered - unacked;
-        if (clock_mono_ms() - since_ms > DRAIN_QUIET_MS)
+        if (clock_mono_ms() - since_ms > load->options->quiet_ms)
             return true;
         if (failed(load, err))
             return false;
         pause_ns(POLL_NS);
     }
+}
+
+static bool drain(struct load *load, struct error *err)
+{
+    phase_set(load, PHASE_DRAIN);
+    return workers_see(load, PHASE_DRAIN, err) && wait_quiet(load, SUM(load, expected), err);
 }
 
 /* ---- measuring ---- */
@@ -290,11 +326,13 @@ static bool measure_by_time(struct load *load, struct load_result *result, struc
     phase_set(load, PHASE_MEASURE);
     int64_t begin_ns = clock_mono_ns();
     uint64_t published = SUM(load, published);
+    uint64_t acked = SUM(load, acked);
     uint64_t delivered = SUM(load, delivered);
     double cpu = cpu_seconds();
     if (!wait_until(load, begin_ns + options->duration_ms * 1000000, err))
         return false;
     result->published = SUM(load, published) - published;
+    result->acked = SUM(load, acked) - acked;
     result->delivered = SUM(load, delivered) - delivered;
     result->seconds = (double)(clock_mono_ns() - begin_ns) / 1e9;
     result->cpu_seconds = cpu_seconds() - cpu;
@@ -308,12 +346,40 @@ static bool measure_by_count(struct load *load, struct load_result *result, stru
     phase_set(load, PHASE_MEASURE);
     if (!wait_published(load, load->options->count, err) || !drain(load, err))
         return false;
-    int64_t end_ns = load->options->subs > 0 ? last_delivery_ns(load) : clock_mono_ns();
+    bool received = load->options->subs > 0 && !load->options->fill;
+    int64_t end_ns = received ? last_delivery_ns(load) : clock_mono_ns();
     result->published = SUM(load, published);
+    result->acked = SUM(load, acked);
     result->delivered = SUM(load, delivered);
     result->seconds = end_ns > load->start_ns ? (double)(end_ns - load->start_ns) / 1e9 : 0;
     result->cpu_seconds = cpu_seconds() - cpu;
     return true;
+}
+
+/* What was published before is read from a station. */
+static bool measure_reading(struct load *load, struct load_result *result, struct error *err)
+{
+    uint64_t readers = load->options->group ? 1 : load->options->subs;
+    int64_t begin_ns = clock_mono_ns();
+    double cpu = cpu_seconds();
+    phase_set(load, PHASE_READ);
+    if (!wait_ready(load, load->link_count, err) || !wait_quiet(load, SUM(load, published) * readers, err))
+        return false;
+    int64_t end_ns = last_delivery_ns(load);
+    result->delivered = SUM(load, delivered);
+    result->read_seconds = end_ns > begin_ns ? (double)(end_ns - begin_ns) / 1e9 : 0;
+    result->read_cpu_seconds = cpu_seconds() - cpu;
+    return true;
+}
+
+static void add_member(const struct load *load, uint32_t number, struct load_result *result)
+{
+    const struct seen_member *member = &load->subscribers[number].member;
+    result->duplicates += member->duplicates;
+    result->late += member->late;
+    result->lost -= member->taken;
+    if (number < LOAD_SHARES_MAX)
+        result->shares[number] = member->taken;
 }
 
 static void add_subscriber(const struct load *load, const struct subscriber *subscriber,
@@ -340,9 +406,15 @@ static void add_up(struct load *load, struct load_result *result)
         result->stalls += worker->stalls;
         histogram_add(&result->latency, &worker->latency);
     }
-    for (uint32_t i = 0; i < load->options->subs; i++)
-        add_subscriber(load, &load->subscribers[i], result);
+    result->lost = load->seen != NULL ? SUM(load, published) : 0;
+    for (uint32_t i = 0; i < load->options->subs; i++) {
+        if (load->seen != NULL)
+            add_member(load, i, result);
+        else
+            add_subscriber(load, &load->subscribers[i], result);
+    }
     result->total_published = SUM(load, published);
+    result->total_acked = SUM(load, acked);
     result->total_delivered = SUM(load, delivered);
     result->unacked = SUM(load, unacked);
 }
@@ -351,11 +423,14 @@ bool load_run(const struct bench_options *options, struct load_result *result, s
 {
     struct load load;
     memset(result, 0, sizeof *result);
-    bool fine = load_start(&load, options, err) && wait_ready(&load, err);
+    uint32_t first = options->fill ? options->pubs : options->pubs + options->subs;
+    bool fine = load_start(&load, options, err) && wait_ready(&load, first, err);
     if (fine && options->count > 0)
         fine = measure_by_count(&load, result, err);
     else if (fine)
         fine = measure_by_time(&load, result, err);
+    if (fine && options->fill && options->subs > 0)
+        fine = measure_reading(&load, result, err);
     workers_join(&load);
     if (fine)
         add_up(&load, result);
@@ -370,7 +445,7 @@ bool load_run_idle(const struct bench_options *options, struct idle_result *resu
     result->pid = options->pid > 0 ? options->pid : proc_find_listener(options->port);
     result->rss_before_bytes = proc_rss_bytes(result->pid);
     int64_t start_ns = clock_mono_ns();
-    bool fine = load_start(&load, options, err) && wait_ready(&load, err);
+    bool fine = load_start(&load, options, err) && wait_ready(&load, options->idle, err);
     if (fine) {
         int64_t ready_ns = clock_mono_ns();
         int64_t hold_ms = options->duration_ms > IDLE_SETTLE_MS ? options->duration_ms : IDLE_SETTLE_MS;

@@ -10,6 +10,7 @@
  *   PHASE_WARMUP             publish
  *   PHASE_MEASURE            publish and record latency
  *   PHASE_DRAIN              receive what is under way
+ *   PHASE_READ               with `fill`: subscribers connect and read what was published before
  *   PHASE_STOP               leave */
 #ifndef BENCH_LOAD_INTERNAL_H
 #define BENCH_LOAD_INTERNAL_H
@@ -17,13 +18,14 @@
 #include "base/heap.h"
 #include "histogram_internal.h"
 #include "options_internal.h"
+#include "seen_internal.h"
 #include "stream_internal.h"
 #include "track_internal.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum load_phase { PHASE_CONNECT, PHASE_WARMUP, PHASE_MEASURE, PHASE_DRAIN, PHASE_STOP };
+enum load_phase { PHASE_CONNECT, PHASE_WARMUP, PHASE_MEASURE, PHASE_DRAIN, PHASE_READ, PHASE_STOP };
 
 enum link_role { ROLE_PUBLISHER, ROLE_SUBSCRIBER, ROLE_IDLE };
 
@@ -68,6 +70,8 @@ struct publisher {
     uint64_t *in_flight; /* QoS 1 and 2: a bit for each packet id */
     uint32_t in_flight_count;
     uint16_t next_id;
+    uint16_t last_id;     /* ids are 1 … last_id */
+    int64_t *id_since_ns; /* latency until the acknowledgement: when each id was sent or due; else NULL */
 
     struct heap_node due; /* with a rate: when the next message is due */
 
@@ -81,8 +85,9 @@ struct subscriber {
     struct worker *worker;
     uint32_t topic;
     uint32_t magic;
-    uint32_t sources;     /* publishers of its topic */
-    struct track *tracks; /* one for each source */
+    uint32_t sources;          /* publishers of its topic */
+    struct track *tracks;      /* one for each source; not in a group */
+    struct seen_member member; /* in a group */
 
     /* How the last PUBLISH was laid out; the next one most likely is the same. The first four bytes under `mask`
      * (type, QoS and remaining length) decide. */
@@ -99,6 +104,7 @@ struct worker_counts {
     _Atomic uint64_t expected;  /* deliveries: published times the subscribers of the topic */
     _Atomic uint64_t delivered; /* without duplicates */
     _Atomic uint64_t unacked;   /* QoS 1 and 2: of all publishers */
+    _Atomic uint64_t acked;     /* QoS 1 and 2: without those that were refused */
     _Atomic uint64_t ready;     /* connections */
     _Atomic int64_t last_delivery_ns;
 };
@@ -115,6 +121,7 @@ struct worker {
     /* Its own. */
     struct link **links;
     uint32_t link_count;
+    uint32_t first_count; /* of the links, those that do not wait for PHASE_READ */
     uint32_t opened;
     uint32_t opening; /* opened, not ready yet */
     int64_t next_open_ns;
@@ -144,6 +151,7 @@ struct load {
     struct publisher *publishers;
     struct subscriber *subscribers;
     struct link *idles;
+    struct seen *seen; /* of a group, by source; NULL: no group */
     struct worker *workers;
     uint32_t worker_count;
     uint32_t link_count;
@@ -154,11 +162,16 @@ struct load {
     atomic_bool failed;
 };
 
+#define LOAD_SHARES_MAX 1024
+
 struct load_result {
     double seconds;
     double cpu_seconds; /* of the generator */
-    uint64_t published; /* in the measured time, as delivered */
-    uint64_t delivered;
+    uint64_t published; /* in the measured time, as acked and delivered */
+    uint64_t acked;
+    uint64_t delivered;  /* with `fill`: in read_seconds */
+    double read_seconds; /* with `fill`: from the first subscriber's connecting to the last message */
+    double read_cpu_seconds;
     uint64_t lost; /* of the whole run, as the following */
     uint64_t duplicates;
     uint64_t late;
@@ -168,7 +181,9 @@ struct load_result {
     uint64_t unacked;
     uint64_t stalls;
     uint64_t total_published;
+    uint64_t total_acked;
     uint64_t total_delivered;
+    uint64_t shares[LOAD_SHARES_MAX]; /* of a group: messages of each member */
     struct histogram latency;
 };
 

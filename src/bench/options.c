@@ -49,25 +49,32 @@ const char bench_options_help[] =
     "\n"
     "Latency is from a message's send time; with --rate from the time at which it was due, so that a stall "
     "counts\n"
-    "for every message that it delays.\n"
+    "for every message that it delays. It ends when a subscriber has the message; with --subs 0 and QoS 1 or "
+    "2, when\n"
+    "the broker has acknowledged it.\n"
     "\n"
     "exit codes: 0 done, 1 failed, 2 usage\n"
     "\n"
     "example: 100 subscribers of one publisher, QoS 1, for ten seconds\n"
     "  varve bench mqtt --pubs 1 --subs 100 --topics 1 --qos 1 --window 100 --duration 10\n";
 
+bool bench_version_parse(const char *text, uint8_t *out)
+{
+    struct str version = str_of(text);
+    if (str_is(version, "3.1.1") || str_is(version, "311") || str_is(version, "4"))
+        *out = MQTT_3_1_1;
+    else if (str_is(version, "5") || str_is(version, "5.0"))
+        *out = MQTT_5;
+    else
+        return false;
+    return true;
+}
+
 static bool version_take(void *target, const struct args_option *option, const char *text, struct error *err)
 {
     struct bench_options *options = target;
-    struct str version = str_of(text);
-    (void)option;
-    if (str_is(version, "3.1.1") || str_is(version, "311") || str_is(version, "4"))
-        options->version = MQTT_3_1_1;
-    else if (str_is(version, "5") || str_is(version, "5.0"))
-        options->version = MQTT_5;
-    else
-        return error_set(err, ERR_INVALID, "--version %s: expected 3.1.1 or 5", text);
-    return true;
+    return bench_version_parse(text, &options->version) ||
+           error_set(err, ERR_INVALID, "--%s %s: expected 3.1.1 or 5", option->name, text);
 }
 
 #define FIELD(member) ARGS_FIELD(struct bench_options, member)
@@ -121,9 +128,11 @@ void bench_options_default(struct bench_options *options)
         .window = WINDOW_UNSET,
         .duration_ms = 5000,
         .warmup_ms = 1000,
+        .quiet_ms = 2000,
         .threads = cpus >= 4 ? (uint32_t)(cpus / 2) : 1,
         .client_prefix = "bench",
         .topic_prefix = "bench",
+        .sub_qos = OPTIONS_QOS_SAME,
     };
     if (options->threads > OPTIONS_THREADS_MAX)
         options->threads = OPTIONS_THREADS_MAX;

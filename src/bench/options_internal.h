@@ -29,7 +29,8 @@ struct bench_options {
     uint32_t max_lag; /* QoS 1 and 2: messages the slowest subscriber may be behind; 0: no limit */
     int64_t duration_ms;
     int64_t warmup_ms;
-    uint64_t count; /* messages of all publishers together instead of a duration; 0: by duration */
+    int64_t quiet_ms; /* nothing has come for so long: what is missing is lost */
+    uint64_t count;   /* messages of all publishers together instead of a duration; 0: by duration */
     uint32_t threads;
     uint32_t idle; /* number of idle connections; 0: no idle run */
     bool idle_subscribe;
@@ -42,12 +43,34 @@ struct bench_options {
     bool json;
     bool relay;
     bool help;
+
+    /* `varve bench station` alone */
+    uint8_t sub_qos;    /* of subscriptions; OPTIONS_QOS_SAME: as publications */
+    const char *filter; /* what every subscriber subscribes to; NULL: its topic */
+    bool fill;          /* subscribers connect once all that was published is acknowledged */
+    bool group;         /* the subscribers share the messages: each goes to one of them */
 };
+
+#define OPTIONS_QOS_SAME 0xFF
+
+static inline uint8_t options_sub_qos(const struct bench_options *options)
+{
+    return options->sub_qos == OPTIONS_QOS_SAME ? options->qos : options->sub_qos;
+}
+
+/* Whether latency is from a publication to its acknowledgement: there is nobody to receive it meanwhile. */
+static inline bool options_ack_latency(const struct bench_options *options)
+{
+    return options->qos > 0 && (options->fill || options->subs == 0);
+}
 
 void bench_options_default(struct bench_options *options);
 
 /* Errors: ERR_INVALID, one line that names the option. */
 bool bench_options_parse(struct bench_options *options, int argc, char **argv, struct error *err);
+
+/* 3.1.1 or 5, as users write them. */
+bool bench_version_parse(const char *text, uint8_t *out);
 
 extern const char bench_options_help[];
 

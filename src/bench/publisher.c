@@ -53,7 +53,9 @@ void publisher_init(struct publisher *publisher, struct load *load, struct worke
     publisher->worker = worker;
     publisher->topic = number % options->topics;
     publisher->source = number / options->topics;
-    publisher->subscribers = load_share(options->subs, options->topics, publisher->topic);
+    if (!options->fill)
+        publisher->subscribers =
+            options->group ? 1 : load_share(options->subs, options->topics, publisher->topic);
     publisher->window = options->window == 0 ? UINT32_MAX : options->window;
     publisher->limit = UINT64_MAX;
     if (options->count > 0)
@@ -61,6 +63,12 @@ void publisher_init(struct publisher *publisher, struct load *load, struct worke
     if (options->qos > 0)
         publisher->in_flight = mem_zalloc(PACKET_IDS / 8);
     publisher->next_id = 1;
+    publisher->last_id = PACKET_IDS - 1;
+    if (options_ack_latency(options)) {
+        if (publisher->window < publisher->last_id)
+            publisher->last_id = (uint16_t)publisher->window; /* so many times are kept */
+        publisher->id_since_ns = mem_zalloc((publisher->last_id + 1u) * sizeof *publisher->id_since_ns);
+    }
     packet_make(publisher, options, message_magic(load->run, publisher->topic));
 }
 
@@ -68,6 +76,7 @@ void publisher_free(struct publisher *publisher)
 {
     mem_free(publisher->packet);
     mem_free(publisher->in_flight);
+    mem_free(publisher->id_since_ns);
 }
 
 void publisher_queue(struct publisher *publisher)
@@ -176,8 +185,8 @@ static uint64_t due_count(struct publisher *publisher, uint64_t most)
 static uint16_t id_take(struct publisher *publisher)
 {
     uint16_t id = publisher->next_id;
-    while (id == 0 || (publisher->in_flight[id / 64] >> (id % 64) & 1) != 0)
-        id++;
+    while (id == 0 || id > publisher->last_id || (publisher->in_flight[id / 64] >> (id % 64) & 1) != 0)
+        id = id < publisher->last_id ? (uint16_t)(id + 1) : 1;
     publisher->in_flight[id / 64] |= UINT64_C(1) << (id % 64);
     publisher->next_id = (uint16_t)(id + 1);
     return id;
@@ -199,13 +208,15 @@ static size_t packets_write(struct publisher *publisher, uint64_t count)
     uint8_t *out = worker->out;
     for (uint64_t i = 0; i < count; i++) {
         packet_copy(out, publisher->packet, publisher->packet_room);
+        if (paced)
+            stamp_ns = (int64_t)publisher_due_ns(publisher, publisher->sent + i);
         if (acknowledged) {
             uint16_t id = id_take(publisher);
             out[publisher->id_at] = (uint8_t)(id >> 8);
             out[publisher->id_at + 1] = (uint8_t)id;
+            if (publisher->id_since_ns != NULL)
+                publisher->id_since_ns[id] = stamp_ns;
         }
-        if (paced)
-            stamp_ns = (int64_t)publisher_due_ns(publisher, publisher->sent + i);
         message_stamp(out + publisher->payload_at, publisher->sent + i, stamp_ns);
         out += publisher->packet_bytes;
     }
@@ -267,15 +278,23 @@ void publisher_check_stall(struct publisher *publisher)
 
 /* ---- acknowledgements ---- */
 
-static void finished(struct publisher *publisher, uint16_t id)
+static void finished(struct publisher *publisher, uint16_t id, bool refused)
 {
+    struct worker *worker = publisher->worker;
     uint64_t bit = UINT64_C(1) << (id % 64);
     if ((publisher->in_flight[id / 64] & bit) == 0) {
-        publisher->worker->unknown_acks++;
+        worker->unknown_acks++;
         return;
     }
     publisher->in_flight[id / 64] &= ~bit;
     publisher->in_flight_count--;
+    if (refused) {
+        worker->refused++;
+        return;
+    }
+    counter_add(&worker->counts.acked, 1);
+    if (publisher->id_since_ns != NULL && worker->recording)
+        histogram_record(&worker->latency, worker->now_ns - publisher->id_since_ns[id], 1);
 }
 
 /* One packet that is no plain PUBACK of QoS 1. Appends the answer of QoS 2 at *reply. */
@@ -294,12 +313,10 @@ static bool on_packet(struct publisher *publisher, const struct mqtt_frame *fram
         return error_set(err, ERR_PROTOCOL, "%s got a malformed or unexpected %s",
                          link_name(&publisher->link, name, sizeof name), mqtt_packet_name(frame->type));
     }
-    if (ack.reason >= 0x80)
-        worker->refused++;
     if (frame->type == MQTT_PUBREC && ack.reason < 0x80)
         *reply = mqtt_ack_write(*reply, MQTT_PUBREL, ack.packet_id);
     else
-        finished(publisher, ack.packet_id);
+        finished(publisher, ack.packet_id, ack.reason >= 0x80);
     return true;
 }
 
@@ -312,7 +329,7 @@ ptrdiff_t publisher_consume(struct publisher *publisher, uint8_t *data, size_t l
     uint32_t before = publisher->in_flight_count;
     while (end - at >= MQTT_ACK_SHORT_BYTES) {
         if (at[0] == MQTT_PUBACK << 4 && at[1] == 2 && publisher->in_flight != NULL) {
-            finished(publisher, (uint16_t)(at[2] << 8 | at[3]));
+            finished(publisher, (uint16_t)(at[2] << 8 | at[3]), false);
             at += MQTT_ACK_SHORT_BYTES;
             continue;
         }

@@ -12,6 +12,11 @@ static double per_second(uint64_t count, double seconds)
     return seconds > 0 ? (double)count / seconds : 0;
 }
 
+static const char *latency_end(const struct bench_options *options)
+{
+    return options_ack_latency(options) ? "until it was acknowledged" : "until it came";
+}
+
 static const char *latency_base(const struct bench_options *options)
 {
     return options->rate > 0 ? "due" : "sent";
@@ -48,7 +53,7 @@ static void load_json(struct buf *out, const struct bench_options *options, cons
 }
 
 /* Rare counts appear only when there is something to say. */
-static void text_anomalies(struct buf *out, const struct load_result *result)
+void report_anomalies(struct buf *out, const struct load_result *result)
 {
     const struct {
         uint64_t count;
@@ -72,13 +77,13 @@ static void load_text(struct buf *out, const struct bench_options *options, cons
                (unsigned long long)result->total_delivered + result->lost);
     buf_printf(out, "duplicates  %12llu\nout of order%12llu\n", (unsigned long long)result->duplicates,
                (unsigned long long)result->late);
-    text_anomalies(out, result);
+    report_anomalies(out, result);
     buf_printf(out, "latency    ");
     for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++)
         buf_printf(out, " %s %.3f ms,", share_labels[i],
                    (double)histogram_percentile(&result->latency, shares[i]) / 1e6);
-    buf_printf(out, " max %.3f ms (from the time a message was %s)\n", (double)result->latency.max / 1e6,
-               latency_base(options));
+    buf_printf(out, " max %.3f ms (from the time a message was %s %s)\n", (double)result->latency.max / 1e6,
+               latency_base(options), latency_end(options));
     buf_printf(out, "measured    %.1f s; the generator used %.1f s of processor time\n", result->seconds,
                result->cpu_seconds);
 }

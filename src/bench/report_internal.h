@@ -6,6 +6,8 @@
 #include "load_internal.h"
 
 void report_load(struct buf *out, const struct bench_options *options, const struct load_result *result);
+/* A line for each count that is not zero and should be. */
+void report_anomalies(struct buf *out, const struct load_result *result);
 void report_idle(struct buf *out, const struct bench_options *options, const struct idle_result *result);
 
 #endif

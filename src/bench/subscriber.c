@@ -26,15 +26,19 @@ void subscriber_init(struct subscriber *subscriber, struct load *load, struct wo
     subscriber->topic = number % load->options->topics;
     subscriber->magic = message_magic(load->run, subscriber->topic);
     subscriber->sources = load_share(load->options->pubs, load->options->topics, subscriber->topic);
-    subscriber->tracks = mem_zalloc((subscriber->sources + 1) * sizeof *subscriber->tracks);
+    if (load->options->group)
+        subscriber->member.next = mem_zalloc((subscriber->sources + 1) * sizeof *subscriber->member.next);
+    else
+        subscriber->tracks = mem_zalloc((subscriber->sources + 1) * sizeof *subscriber->tracks);
     subscriber->packet_bytes = UINT32_MAX;
 }
 
 void subscriber_free(struct subscriber *subscriber)
 {
-    for (uint32_t i = 0; i < subscriber->sources; i++)
+    for (uint32_t i = 0; subscriber->tracks != NULL && i < subscriber->sources; i++)
         track_free(&subscriber->tracks[i]);
     mem_free(subscriber->tracks);
+    mem_free(subscriber->member.next);
 }
 
 static void batch_record(struct worker *worker, struct batch *batch)
@@ -47,9 +51,16 @@ static void batch_record(struct worker *worker, struct batch *batch)
 static inline void message_take(struct subscriber *subscriber, const struct message *message,
                                 struct batch *batch)
 {
-    batch->delivered += track_receive(&subscriber->tracks[message->source], message->number);
+    struct worker *worker = subscriber->worker;
+    unsigned delivers = 0;
+    if (worker->load->seen == NULL)
+        delivers = track_receive(&subscriber->tracks[message->source], message->number);
+    else if (!seen_receive(&worker->load->seen[message->source], &subscriber->member, message->source,
+                           message->number, &delivers))
+        worker->foreign++;
+    batch->delivered += delivers;
     if (message->sent_ns != batch->last_sent_ns) {
-        batch_record(subscriber->worker, batch);
+        batch_record(worker, batch);
         batch->last_sent_ns = message->sent_ns;
     }
     batch->same_sent++;
@@ -59,7 +70,8 @@ static inline void message_take(struct subscriber *subscriber, const struct mess
 static uint8_t *take_alike(struct subscriber *subscriber, uint8_t *at, const uint8_t *end,
                            struct batch *batch)
 {
-    uint8_t ack = subscriber->worker->load->options->qos == 2 ? MQTT_PUBREC << 4 : MQTT_PUBACK << 4;
+    uint8_t ack =
+        options_sub_qos(subscriber->worker->load->options) == 2 ? MQTT_PUBREC << 4 : MQTT_PUBACK << 4;
     while ((size_t)(end - at) >= subscriber->packet_bytes) {
         uint32_t first_bytes;
         struct message message;
@@ -123,7 +135,7 @@ static bool on_publish(struct subscriber *subscriber, const struct mqtt_frame *f
     }
     message_take(subscriber, &message, batch);
     /* The fast path answers every packet as the run's QoS asks for. */
-    if (publish.qos == 0 || publish.qos == worker->load->options->qos)
+    if (publish.qos == 0 || publish.qos == options_sub_qos(worker->load->options))
         learn(subscriber, frame, &publish);
     return true;
 }
@@ -146,7 +158,7 @@ static bool on_packet(struct subscriber *subscriber, const struct mqtt_frame *fr
 static void tell_publishers(struct subscriber *subscriber)
 {
     struct load *load = subscriber->worker->load;
-    if (load->options->qos > 0 && load->options->max_lag == 0)
+    if (load->options->fill || (load->options->qos > 0 && load->options->max_lag == 0))
         return;
     for (uint32_t i = subscriber->topic; i < load->options->pubs; i += load->options->topics) {
         struct publisher *publisher = &load->publishers[i];

@@ -111,10 +111,16 @@ static bool open_one(struct worker *worker, struct error *err)
     return true;
 }
 
+/* The links that are to be open in this phase. */
+static uint32_t open_end(const struct worker *worker)
+{
+    return worker->phase == PHASE_READ ? worker->link_count : worker->first_count;
+}
+
 static bool open_more(struct worker *worker, struct error *err)
 {
     const struct bench_options *options = worker->load->options;
-    while (worker->opened < worker->link_count && worker->opening < OPENING_MAX) {
+    while (worker->opened < open_end(worker) && worker->opening < OPENING_MAX) {
         if (options->connect_rate > 0) {
             if (worker->now_ns < worker->next_open_ns)
                 return true;
@@ -234,7 +240,7 @@ static int64_t wait_ns(const struct worker *worker)
     struct heap_node *due = publishing ? heap_min(&worker->due) : NULL;
     if (due != NULL && due->key < until)
         until = due->key;
-    if (worker->opened < worker->link_count && worker->load->options->connect_rate > 0 &&
+    if (worker->opened < open_end(worker) && worker->load->options->connect_rate > 0 &&
         worker->next_open_ns < until)
         until = worker->next_open_ns;
     int64_t now_ns = clock_mono_ns();
@@ -291,7 +297,7 @@ static bool turn(struct worker *worker, struct error *err)
             return false;
     }
     check_now_and_then(worker);
-    return publishers_run(worker, err) && (worker->opened == worker->link_count || open_more(worker, err));
+    return publishers_run(worker, err) && (worker->opened == open_end(worker) || open_more(worker, err));
 }
 
 static void *worker_run(void *arg)

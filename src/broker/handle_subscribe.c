@@ -29,6 +29,7 @@ struct granted {
 
 struct held_subscribe {
     uint8_t *reasons;
+    const char *why; /* of the first filter that was refused; NULL: none was */
     size_t count;
     struct granted *granted;
     size_t granted_count;
@@ -163,16 +164,6 @@ static void take_back(struct session *session, struct held_subscribe *answer)
     }
 }
 
-/* What the reason string says: of the first filter that was refused. NULL: none was. */
-static const char *first_refusal(const struct held_subscribe *answer)
-{
-    for (size_t i = 0; i < answer->count; i++) {
-        if (answer->reasons[i] >= 0x80)
-            return mqtt_reason_text(answer->reasons[i]);
-    }
-    return NULL;
-}
-
 /* False: it is larger than the client allows; then without the text [MQTT-3.9.2-1] [MQTT-3.11.2-1]. */
 static bool send_answer(struct connection *connection, const struct held *held, const char *text)
 {
@@ -199,8 +190,9 @@ static bool answer_send(struct connection *connection, struct held *held)
         if (held->type == MQTT_SUBACK)
             take_back(session, answer);
         memset(answer->reasons, MQTT_IMPLEMENTATION_ERROR, answer->count);
+        answer->why = mqtt_reason_text(MQTT_IMPLEMENTATION_ERROR);
     }
-    if (!send_answer(connection, held, first_refusal(answer)) && !send_answer(connection, held, NULL)) {
+    if (!send_answer(connection, held, answer->why) && !send_answer(connection, held, NULL)) {
         connection_fail(connection, MQTT_PACKET_TOO_LARGE,
                         "the answer is over the client's maximum packet size");
         return false;
@@ -286,21 +278,21 @@ static struct str start_of(const struct mqtt_properties *properties)
 
 /* MQTT_SUCCESS, or why it is refused. */
 static uint8_t put_in_force(struct session *session, struct str text, const struct topic_filter *filter,
-                            const struct mqtt_properties *properties, struct granted *granted)
+                            const struct mqtt_properties *properties, struct granted *granted,
+                            const char **why)
 {
     if (!feed_filter(session->shard->broker, filter)) {
         granted->is_new = session_subscribe(session, filter, &granted->options);
         return MQTT_SUCCESS;
     }
-    const char *why = NULL;
     return feed_subscribe(session, text, filter, &granted->options, start_of(properties), false,
-                          &granted->is_new, &why);
+                          &granted->is_new, why);
 }
 
-/* Puts the subscription in force. Returns the QoS, or why it is refused after all. */
+/* Puts the subscription in force. Returns the QoS, or why it is refused after all; *why may be set then. */
 static uint8_t grant(struct connection *connection, const struct mqtt_subscription *asked,
                      const struct topic_filter *filter, uint8_t qos, const struct mqtt_properties *properties,
-                     struct held_subscribe *answer)
+                     struct held_subscribe *answer, const char **why)
 {
     struct session *session = connection->session;
     struct granted *granted = &answer->granted[answer->granted_count];
@@ -313,7 +305,7 @@ static uint8_t grant(struct connection *connection, const struct mqtt_subscripti
     };
     if (session->persisted) /* else nothing is taken back */
         session_subscription_get(session, asked->filter, filter, &granted->former);
-    uint8_t reason = put_in_force(session, asked->filter, filter, properties, granted);
+    uint8_t reason = put_in_force(session, asked->filter, filter, properties, granted, why);
     if (reason >= 0x80)
         return reason;
     if (granted->is_new && too_many(session)) { /* replacing one needs no room */
@@ -345,6 +337,15 @@ static struct ack_ticket *persist_granted(struct session *session, const struct 
     return ticket;
 }
 
+/* The reason string speaks of the first one. */
+static void note_refusal(struct connection *connection, struct held_subscribe *answer, struct str filter,
+                         const char *why)
+{
+    connection_log_refusal(connection, "subscription refused", filter, why);
+    if (answer->why == NULL)
+        answer->why = why;
+}
+
 void handle_subscribe(struct connection *connection, const struct mqtt_frame *frame)
 {
     struct session *session = connection->session;
@@ -359,14 +360,13 @@ void handle_subscribe(struct connection *connection, const struct mqtt_frame *fr
     size_t position = 0;
     for (size_t i = 0; mqtt_subscribe_next(&subscribe, &position, &asked); i++) {
         struct topic_filter filter;
+        const char *why = NULL;
         uint8_t verdict = judge(connection, &asked, &filter);
         if (verdict < 0x80)
-            verdict = grant(connection, &asked, &filter, verdict, &subscribe.properties, answer);
+            verdict = grant(connection, &asked, &filter, verdict, &subscribe.properties, answer, &why);
         answer->reasons[i] = verdict;
-        if (verdict >= 0x80) {
-            connection_log_refusal(connection, "subscription refused", asked.filter,
-                                   mqtt_reason_text(verdict));
-        }
+        if (verdict >= 0x80)
+            note_refusal(connection, answer, asked.filter, why != NULL ? why : mqtt_reason_text(verdict));
     }
     reply(connection, MQTT_SUBACK, subscribe.packet_id, answer, persist_granted(session, answer));
 }
@@ -391,6 +391,7 @@ void handle_unsubscribe(struct connection *connection, const struct mqtt_frame *
         struct topic_filter filter;
         if (!topic_filter_parse(text, &filter)) {
             answer->reasons[i] = MQTT_BAD_TOPIC_FILTER;
+            answer->why = mqtt_reason_text(MQTT_BAD_TOPIC_FILTER);
             continue;
         }
         if (!session_unsubscribe(session, text, &filter))

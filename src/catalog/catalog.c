@@ -1,9 +1,10 @@
 /* Opening and closing: two connections and the writer thread.
  *
  * Opening, in steps:
- *   1. DIR/catalog.db is created with mode 0600 if it is missing; SQLite gives -wal and -shm the same mode.
- *   2. The write connection switches the file to WAL and brings the schema up to date.
- *   3. The read connection opens, the writer thread starts.
+ *   1. The seal of the last closing is compared and broken (seal.c).
+ *   2. DIR/catalog.db is created with mode 0600 if it is missing; SQLite gives -wal and -shm the same mode.
+ *   3. The write connection switches the file to WAL and brings the schema up to date.
+ *   4. The read connection opens, the writer thread starts.
  *
  * A look-up at once uses the read connection; a change at once and the writer thread's batches take turns with
  * the write connection, so that inside one process nobody waits in SQLite's polling lock. A walk over many rows
@@ -29,7 +30,7 @@
 #define WAL_ATTEMPTS        1000
 #define WAL_ATTEMPT_WAIT_NS 10000000
 
-static bool sync_directory(const char *dir, struct error *err)
+bool catalog_sync_dir(const char *dir, struct error *err)
 {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
@@ -60,7 +61,7 @@ static bool create_file(const char *dir, const char *path, struct error *err)
     if (fd < 0)
         return error_errno(err, errno, "create %s", path);
     close(fd);
-    return sync_directory(dir, err);
+    return catalog_sync_dir(dir, err);
 }
 
 /* The file holds password hashes: nobody else may read it, whoever copied it here. */
@@ -110,6 +111,8 @@ static struct catalog *catalog_new(const char *dir)
     struct buf path = {0};
     buf_printf(&path, "%s/catalog.db", dir);
     catalog->path = mem_strdup(buf_cstr(&path));
+    catalog->dir = mem_strdup(dir);
+    catalog->seal_fd = -1;
     buf_free(&path);
     catalog->queue_writes_max = QUEUE_WRITES_MAX;
     catalog->queue_bytes_max = QUEUE_BYTES_MAX;
@@ -123,7 +126,8 @@ static struct catalog *catalog_new(const char *dir)
 
 static bool open_all(struct catalog *catalog, const char *dir, struct error *err)
 {
-    if (!create_file(dir, catalog->path, err) || !make_private(catalog->path, err) ||
+    catalog->seal_fd = seal_open(dir, err);
+    if (catalog->seal_fd < 0 || !create_file(dir, catalog->path, err) || !make_private(catalog->path, err) ||
         !db_open(&catalog->writer, catalog->path, err) || !switch_to_wal(&catalog->writer, err) ||
         !schema_migrate(&catalog->writer, err) || !db_open(&catalog->reader, catalog->path, err))
         return false;
@@ -155,12 +159,14 @@ void catalog_close(struct catalog *catalog)
     assert(catalog->queue_writes == 0);
     db_close(&catalog->reader);
     db_close(&catalog->writer); /* the last one folds the WAL into the file */
+    seal_close(catalog->seal_fd, catalog->dir, catalog->thread_started);
     pthread_cond_destroy(&catalog->queue_changed);
     pthread_mutex_destroy(&catalog->queue_lock);
     pthread_cond_destroy(&catalog->turn_changed);
     pthread_mutex_destroy(&catalog->turn_lock);
     pthread_mutex_destroy(&catalog->reader_lock);
     mem_free(catalog->path);
+    mem_free(catalog->dir);
     mem_free(catalog);
 }
 

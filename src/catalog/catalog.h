@@ -16,7 +16,8 @@
 struct catalog;
 
 /* Opens or creates DIR/catalog.db (mode 0600) and brings its schema up to date. Returns owned.
- * Errors: ERR_NOT_FOUND (no DIR), ERR_IO, ERR_CORRUPT (with what to do), ERR_UNSUPPORTED (made by a later
+ * Errors: ERR_NOT_FOUND (no DIR), ERR_IO, ERR_CORRUPT (with what to do; also if the file is not what it was when it was
+ * closed), ERR_UNSUPPORTED (made by a later
  * version), ERR_BUSY (another process holds it for 10 s). */
 struct catalog *catalog_open(const char *dir, struct error *err);
 

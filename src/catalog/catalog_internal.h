@@ -102,7 +102,9 @@ bool schema_migrate(struct db *db, struct error *err);
 
 struct catalog {
     /* Set once. */
-    char *path; /* DIR/catalog.db */
+    char *dir;
+    char *path;  /* DIR/catalog.db */
+    int seal_fd; /* seal.c; -1: not open */
     pthread_t thread;
     bool thread_started;
     size_t queue_writes_max;
@@ -132,6 +134,16 @@ struct catalog {
 /* Waits for the turn to use catalog->writer; passes it on. */
 void catalog_turn_take(struct catalog *catalog);
 void catalog_turn_pass(struct catalog *catalog);
+
+/* ---- seal.c ---------------------------------------------------------------------------------------------- */
+
+/* Compares with the seal of the last closing, if there is one, and breaks it. Returns a descriptor that says, until
+ * seal_close(), that the catalog is open; -1: failed.
+ * Errors: ERR_CORRUPT (catalog.db is not what it was), those of the system. */
+int seal_open(const char *dir, struct error *err);
+/* Seals the file if nobody else has it open. After the connections are closed; takes fd. `whole`: it may be sealed. */
+void seal_close(int fd, const char *dir, bool whole);
+bool catalog_sync_dir(const char *dir, struct error *err);
 
 /* ---- writer.c -------------------------------------------------------------------------------------------- */
 

@@ -53,13 +53,17 @@ int bench_main(int argc, char **argv)
 {
     if (argc >= 2 && strcmp(argv[1], "mqtt") == 0)
         return bench_mqtt_main(argc - 1, argv + 1);
+    if (argc >= 2 && strcmp(argv[1], "station") == 0)
+        return bench_station_main(argc - 1, argv + 1);
     if (argc >= 2 && strcmp(argv[1], "--help") == 0) {
-        puts("usage: varve bench mqtt [options]\n\nLoads any MQTT broker; see varve bench mqtt --help.\n\n"
+        puts("usage: varve bench mqtt [options]           loads any MQTT broker\n"
+             "       varve bench station MODE [options]   measures stations, and the log below them\n\n"
+             "Both have --help.\n\n"
              "example: ten publishers and ten subscribers for five seconds\n"
              "  varve bench mqtt --pubs 10 --subs 10 --topics 10");
         return EXIT_DONE;
     }
-    return cli_usage("bench", "say what to load: mqtt");
+    return cli_usage("bench", "say what to load: mqtt or station");
 }
 
 static void print_help(void)

@@ -126,6 +126,9 @@ static bool suback_received(struct client *client, const struct mqtt_frame *fram
     client->suback_awaited = false;
     buf_reset(&client->suback);
     buf_append_str(&client->suback, suback.reasons);
+    buf_reset(&client->suback_why);
+    if (client->version == MQTT_5)
+        buf_append_str(&client->suback_why, suback.properties.reason_string);
     return true;
 }
 
@@ -325,6 +328,7 @@ static void client_free(struct client *client)
     buf_free(&client->out);
     buf_free(&client->message);
     buf_free(&client->suback);
+    buf_free(&client->suback_why);
     mem_free(client);
 }
 

@@ -57,7 +57,8 @@ struct client {
 
     bool suback_awaited;
     uint16_t suback_id;
-    struct buf suback; /* reasons of the last SUBACK */
+    struct buf suback;     /* reasons of the last SUBACK */
+    struct buf suback_why; /* its reason string; empty: it has none */
 };
 
 /* Writes client->out, reading meanwhile what comes (so that two full sockets do not wait for each other). */

@@ -19,6 +19,7 @@ struct http_client {
     CURL *curl;
     char *url;         /* without a slash at its end */
     char *credentials; /* key:secret */
+    char *ca_file;     /* NULL: the system's */
     int64_t timeout_ms;
     char text[CURL_ERROR_SIZE];
 };
@@ -107,8 +108,8 @@ struct http_client *http_client_new(const struct http_client_options *options, s
     bool ok = find_url(client, options, err) && find_key(client, options, err);
     if (ok && (client->curl = curl_easy_init()) == NULL)
         ok = error_set(err, ERR_INTERNAL, "libcurl does not start");
-    if (ok && options->ca_file != NULL)
-        curl_easy_setopt(client->curl, CURLOPT_CAINFO, options->ca_file);
+    if (options->ca_file != NULL)
+        client->ca_file = mem_strdup(options->ca_file);
     if (ok)
         return client;
     http_client_free(client);
@@ -123,6 +124,7 @@ void http_client_free(struct http_client *client)
     if (client->credentials != NULL)
         mem_wipe(client->credentials, strlen(client->credentials));
     mem_free(client->credentials);
+    mem_free(client->ca_file);
     mem_free(client->url);
     mem_free(client);
 }
@@ -183,6 +185,8 @@ static bool set_options(CURL *curl, struct http_client *client, const struct htt
     SET(CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
     SET(CURLOPT_TIMEOUT_MS, request->take != NULL ? 0L : (long)client->timeout_ms);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (client->ca_file != NULL)
+        SET(CURLOPT_CAINFO, client->ca_file);
     SET(CURLOPT_HTTPHEADER, headers);
     SET(CURLOPT_CUSTOMREQUEST, request->method);
     if (request->body.data != NULL) {

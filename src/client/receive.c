@@ -23,9 +23,11 @@ static bool suback_check(struct client *client, const struct mqtt_subscription *
     for (size_t i = 0; i < count; i++) {
         uint8_t reason = client->suback.data[i];
         if (reason >= 0x80) {
-            const char *text = client->version == MQTT_5 ? mqtt_reason_text(reason) : "failure";
-            return error_set(err, ERR_DENIED, "%s refused the subscription to %.*s: %s",
-                             client->transport.address, STR_ARG(subscriptions[i].filter), text);
+            struct str text = client->version != MQTT_5    ? STR("failure")
+                              : client->suback_why.len > 0 ? buf_str(&client->suback_why)
+                                                           : str_of(mqtt_reason_text(reason));
+            return error_set(err, ERR_DENIED, "%s refused the subscription to %.*s: %.*s",
+                             client->transport.address, STR_ARG(subscriptions[i].filter), STR_ARG(text));
         }
     }
     return true;

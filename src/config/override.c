@@ -7,8 +7,8 @@
  * quotes. An empty value, ~ and null are no value: the key's default counts.
  *
  * Merging: mappings key by key; anything else is replaced, a list as a whole. Every variable that begins with
- * VARVE_ is an option, but for VARVE_API_KEY and VARVE_URL, which belong to the command line's client. Variables
- * are applied in the order of their names, so VARVE_LOG comes before VARVE_LOG__LEVEL. */
+ * VARVE_ is an option, but for VARVE_API_KEY and VARVE_URL, which belong to the command line's client, and VARVE_FAULT
+ * (base/fault.h). Variables are applied in the order of their names, so VARVE_LOG comes before VARVE_LOG__LEVEL. */
 #include "config/config_internal.h"
 
 #include "base/mem.h"

@@ -29,6 +29,8 @@ struct log_io {
     int64_t (*pwritev)(void *ctx, int fd, const struct iovec *parts, int count, uint64_t position);
     /* nowait: -EAGAIN where it would have to wait for the disk */
     int64_t (*pread)(void *ctx, int fd, void *out, size_t len, uint64_t position, bool nowait);
+    /* Begins to write to the disk what a sync will wait for. May be NULL; failures are the sync's to tell. */
+    void (*writeback)(void *ctx, int fd, uint64_t position, uint64_t len);
     int (*fdatasync)(void *ctx, int fd);
     int (*fallocate)(void *ctx, int fd, uint64_t position, uint64_t len); /* zeros; the file grows */
     int (*ftruncate)(void *ctx, int fd, uint64_t len);

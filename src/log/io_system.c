@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DIR_MODE  0750
-#define FILE_MODE 0640
+#define DIR_MODE  0700
+#define FILE_MODE 0600
 
 static int result(int rc)
 {
@@ -118,6 +118,12 @@ static int64_t system_pread(void *ctx, int fd, void *out, size_t len, uint64_t p
     return got < 0 ? -errno : got;
 }
 
+static void system_writeback(void *ctx, int fd, uint64_t position, uint64_t len)
+{
+    (void)ctx;
+    (void)sync_file_range(fd, (off_t)position, (off_t)len, SYNC_FILE_RANGE_WRITE);
+}
+
 /* Not repeated, even when interrupted: what a failed call has thrown away, a second one cannot sync. */
 static int system_fdatasync(void *ctx, int fd)
 {
@@ -169,6 +175,7 @@ const struct log_io log_io_system = {
     .size = system_size,
     .pwritev = system_pwritev,
     .pread = system_pread,
+    .writeback = system_writeback,
     .fdatasync = system_fdatasync,
     .fallocate = system_fallocate,
     .ftruncate = system_ftruncate,

@@ -48,9 +48,9 @@ bool log_engine_step(struct log_engine *engine);
 
 struct log_options {
     uint64_t segment_bytes; /* a segment is full at; 0: 64 MiB */
-    int64_t
-        sync_ms; /* LOG_SYNC_COMMIT, LOG_SYNC_NONE, or an interval: `done` at once, fdatasync at the latest
-                                 so many milliseconds later */
+    /* LOG_SYNC_COMMIT, LOG_SYNC_NONE, or an interval: `done` at once, fdatasync at the latest so many milliseconds
+     * later */
+    int64_t sync_ms;
     uint32_t max_batch_bytes; /* 0: 16 MiB */
     bool compress;            /* zstd for a batch where it saves at least an eighth */
 };
@@ -99,7 +99,7 @@ void log_batch_reset(struct log_batch *batch); /* gives back what is in it; `don
 /* Submits the batch (not empty) until `done`. Batches of one thread keep their order. Never blocks; on failure the
  * batch is as before, and `done` is not called.
  * Errors: ERR_BUSY (the engine's queue is full), ERR_READ_ONLY (disk full or failing, text says which; see
- * log_state()), ERR_TOO_LARGE. Thread: any. */
+ * log_writable()), ERR_TOO_LARGE. Thread: any. */
 bool log_append(struct log *log, struct log_batch *batch, struct error *err);
 
 /* Whether the log takes appends: false while the disk is full or has failed. The engine tries again about once a
@@ -168,8 +168,8 @@ bool log_offset_of_bytes(struct log *log, uint64_t bytes, uint64_t *offset, stru
 struct log_waiter {
     struct list link; /* the log's */
     uint64_t offset;  /* the log's */
-    void (*wake)(
-        struct log_waiter *waiter); /* on a writer thread, or the one that closes the log; must not block */
+    /* On a writer thread, or the one that closes the log; must not block. */
+    void (*wake)(struct log_waiter *waiter);
 };
 /* False, and nothing will happen, if it is committed already. Thread: any. */
 bool log_wait(struct log *log, struct log_waiter *waiter, uint64_t offset);

@@ -22,6 +22,7 @@
 #define GROUP_BYTES_MAX      (16u << 20)
 #define RETRY_MS             1000
 #define IDLE_MS              10000
+#define ALLOCATE_BYTES_FIRST 16384u
 #define SEGMENT_BYTES_LOWEST 4096
 
 /* ---- Blocks: the memory of one batch ------------------------------------------------------------------------- */
@@ -180,8 +181,10 @@ struct start {
     uint64_t bytes_before; /* of all records of the log before it */
     int64_t time_before;   /* a time that no record from there on is before */
 };
-/* A missing file is a log that was never trimmed: *out is zero and `exists` false. */
-bool start_read(const struct log_io *io, const char *dir, struct start *out, bool *exists, struct error *err);
+/* A missing file is a log that has nothing yet: *out is the beginning and `exists` false. `uneven`: it has to be written
+ * again before anyone relies on it. */
+bool start_read(const struct log_io *io, const char *dir, struct start *out, bool *exists, bool *uneven,
+                struct error *err);
 bool start_write(const struct log_io *io, const char *dir, int dir_fd, const struct start *start,
                  struct error *err);
 
@@ -193,8 +196,6 @@ struct command {
     void (*run)(struct command *command);
     struct log *log;
     bool finished; /* under writer.lock */
-    bool ok;
-    struct error err;
 };
 
 struct writer {
@@ -279,6 +280,7 @@ struct log {
     pthread_mutex_t trim_lock; /* whoever trims; held over its I/O */
 
     /* The writer thread's. */
+    bool started; /* the start file exists */
     struct list turn;
     struct log_batch *pending, **pending_end; /* to be written */
     struct log_batch *written, **written_end; /* to be synced, then committed */

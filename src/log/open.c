@@ -330,20 +330,31 @@ static void begin_at_start(struct log *log)
     log->assigned_time = log->durable_time = log->start.time_before;
 }
 
-static bool load_segments(struct log *log, const struct names *names, bool started, struct error *err)
+static bool names_are_complete(struct log *log, const struct names *names, struct error *err)
 {
-    if (names->count == 0) {
-        if (started) {
-            error_set(err, ERR_CORRUPT, "log %s has a low-water mark and no segments", log->dir);
-            return error_hint(err, "restore the .seg files, or remove the directory to begin anew");
-        }
-        begin_at_start(log);
-        return true;
+    if (names->count == 0 && log->start.first != 0) {
+        error_set(err, ERR_CORRUPT, "log %s has a low-water mark and no segments", log->dir);
+        return error_hint(err, "restore the .seg files, or remove the directory to begin anew");
     }
-    if (names->segments[0] > log->start.first) {
+    if (names->count != 0 && !log->started) {
+        error_set(err, ERR_CORRUPT, "log %s has segments and no low-water mark", log->dir);
+        return error_hint(err, "restore the start file");
+    }
+    if (names->count != 0 && names->segments[0] > log->start.first) {
         error_set(err, ERR_CORRUPT, "log %s begins at offset %" PRIu64 ", its first segment at %" PRIu64,
                   log->dir, log->start.first, names->segments[0]);
-        return error_hint(err, "restore the .seg and start files that are missing");
+        return error_hint(err, "restore the .seg files that are missing");
+    }
+    return true;
+}
+
+static bool load_segments(struct log *log, const struct names *names, struct error *err)
+{
+    if (!names_are_complete(log, names, err))
+        return false;
+    if (names->count == 0) {
+        begin_at_start(log);
+        return true;
     }
     for (size_t i = 0; i + 1 < names->count; i++) {
         if (!load_sealed(log, names->segments[i], names->segments[i + 1], err))
@@ -365,12 +376,13 @@ static bool load_segments(struct log *log, const struct names *names, bool start
 static bool load(struct log *log, struct error *err)
 {
     struct names names = {0};
-    bool started;
     size_t removed = 0;
+    bool uneven;
     bool ok = sync_names(log, err) && names_read(&names, log->engine->io, log->dir, err) &&
-              start_read(log->engine->io, log->dir, &log->start, &started, err) &&
+              start_read(log->engine->io, log->dir, &log->start, &log->started, &uneven, err) &&
+              (!uneven || start_write(log->engine->io, log->dir, log->dir_fd, &log->start, err)) &&
               remove_leftovers(log, &names, &removed, err) && (removed == 0 || sync_names(log, err)) &&
-              load_segments(log, &names, started, err);
+              load_segments(log, &names, err);
     names_free(&names);
     if (ok)
         log->next = log->assigned;

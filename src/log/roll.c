@@ -1,7 +1,7 @@
 /* Segments come and go at the end of a log, on its writer thread.
  *
  * The next segment: (1) sync the full one, (2) cut off what was preallocated, (3) write its index, (4) make the next file
- * under the name DIR/<first offset>.new, with its header, (5) sync it, (6) rename it to .seg, (7) sync the directory. So
+ * (and before the first one the start file) under the name DIR/<first offset>.new, with its header, (5) sync it, (6) rename it to .seg, (7) sync the directory. So
  * a .seg file always has a whole header, and every segment but the last is on disk. A crash before (6) leaves a .new file,
  * which the next start removes; then the full segment is still the last one.
  *
@@ -22,8 +22,6 @@
 
 #include <assert.h>
 #include <errno.h>
-
-#define ALLOCATE_BYTES_FIRST 16384u
 
 /* ---- The active segment's descriptor ---------------------------------------------------------------------------- */
 
@@ -171,6 +169,9 @@ static bool copy_committed(struct log *log, struct fresh *fresh, struct error *e
 static bool make_file(struct log *log, struct fresh *fresh, struct error *err)
 {
     const struct log_io *io = log->engine->io;
+    if (!log->started && !start_write(io, log->dir, log->dir_fd, &log->start, err))
+        return false;
+    log->started = true;
     path_of_segment(fresh->path, log->dir, fresh->segment.first, ".new");
     int rc = io->unlink(io->ctx, fresh->path);
     if (rc < 0 && rc != -ENOENT)

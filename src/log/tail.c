@@ -11,6 +11,7 @@
 #include <assert.h>
 
 #define RING_FIRST 4
+#define PARTS_MAX  1024 /* of one read: bounds the time under the lock */
 
 static struct log_block *tail_at(const struct log *log, uint32_t i)
 {
@@ -107,7 +108,7 @@ struct chunk *tail_read(struct log *log, uint64_t offset, size_t max_bytes)
     do {
         bytes += tail_at(log, to)->len;
         to++;
-    } while (to < log->tail_count && bytes + tail_at(log, to)->len <= max_bytes);
+    } while (to < log->tail_count && to - from < PARTS_MAX && bytes + tail_at(log, to)->len <= max_bytes);
     struct chunk *chunk = chunk_new(to - from);
     for (; from < to; from++) {
         struct log_block *block = tail_at(log, from);

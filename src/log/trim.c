@@ -5,10 +5,11 @@
  * leaves segments that the next start removes. If (4) fails, the mark stands, and the next trim removes them.
  *
  * The active segment is never removed; but when all of it is trimmed and it is large enough to matter, the writer starts
- * the next one, and it goes as well. */
+ * the next one, and it goes as well. If that fails (the disk may be full), it stays until it is full. */
 #include "log/log_internal.h"
 
 #include "base/fault.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -112,24 +113,24 @@ static void roll_on_writer(struct command *command)
     pthread_mutex_lock(&log->lock);
     bool waste = active_is_waste(log);
     pthread_mutex_unlock(&log->lock);
-    command->ok = !waste || log->failed || roll_next(log, &command->err);
-    if (!command->ok)
-        log_fail(log, &command->err);
+    struct error err;
+    if (waste && !log->failed && !roll_next(log, &err)) {
+        if (log->fresh_segment) /* the present one may not be appended to any more */
+            log_fail(log, &err);
+        LOG_WARNING("trimmed segment stays: the next one could not be made", LOG_TEXT("log", log->dir),
+                    LOG_ERROR_OF(&err));
+    }
     log_schedule(log);
 }
 
-static bool roll_waste(struct log *log, struct error *err)
+static void roll_waste(struct log *log)
 {
     pthread_mutex_lock(&log->lock);
     bool waste = active_is_waste(log);
     pthread_mutex_unlock(&log->lock);
-    if (!waste)
-        return true;
     struct command command = {.run = roll_on_writer, .log = log};
-    engine_run_command(log->writer, &command);
-    if (!command.ok && err != NULL)
-        *err = command.err;
-    return command.ok;
+    if (waste)
+        engine_run_command(log->writer, &command);
 }
 
 bool log_trim(struct log *log, uint64_t below, struct error *err)
@@ -148,7 +149,9 @@ bool log_trim(struct log *log, uint64_t below, struct error *err)
         log->start = start;
         pthread_mutex_unlock(&log->lock);
     }
-    ok = ok && roll_waste(log, err) && remove_trimmed(log, err);
+    if (ok)
+        roll_waste(log);
+    ok = ok && remove_trimmed(log, err);
     pthread_mutex_unlock(&log->trim_lock);
     return ok;
 }

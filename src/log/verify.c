@@ -147,7 +147,9 @@ static bool check_segments(struct check *check, const struct names *names, bool 
     size_t from = 0;
     while (from + 1 < names->count && names->segments[from + 1] <= check->start.first)
         from++;
-    if (names->count == 0 ? started : names->segments[from] > check->start.first)
+    if (names->count != 0 && !started)
+        report(check, check->dir, 0, 0, false, "there are segments and no start file");
+    if (names->count == 0 ? check->start.first != 0 : names->segments[from] > check->start.first)
         report(check, check->dir, 0, check->start.first, false,
                "segments are missing from the low-water mark on");
     for (size_t i = from; i < names->count; i++) {
@@ -169,14 +171,17 @@ bool verify_dir(const struct log_io *io, const char *dir,
         return false;
     struct names names;
     struct error failure;
-    bool started;
+    bool started, uneven;
     bool ok = names_read(&names, io, dir, err);
-    if (ok && !start_read(io, dir, &check.start, &started, &failure)) {
-        char path[LOG_PATH_BYTES];
-        snprintf(path, sizeof path, "%s/start", dir);
+    char path[LOG_PATH_BYTES];
+    snprintf(path, sizeof path, "%s/start", dir);
+    if (ok && !start_read(io, dir, &check.start, &started, &uneven, &failure)) {
         ok = report_error(&check, path, 0, 0, &failure, err);
         started = true;
         check.start.first = names.count != 0 ? names.segments[0] : 0;
+    } else if (ok && uneven) {
+        report(&check, path, 0, check.start.first, true,
+               "one of the two copies of the low-water mark does not count");
     }
     ok = ok && check_segments(&check, &names, started, err);
     out->first = check.start.first;

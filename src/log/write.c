@@ -24,7 +24,9 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#define ALLOCATE_BYTES_MOST (4u << 20)
+#define ALLOCATE_BYTES_MOST (256u << 10)
+#define ZERO_GROUP_BYTES    (64u << 10)
+#define PIECE_BYTES         (1u << 20)
 
 static void list_push(struct log_batch ***end, struct log_batch *batch)
 {
@@ -181,29 +183,68 @@ static void gather(struct log *log, struct group *group)
     }
 }
 
-/* Extends the file ahead of what is written to it, so that most syncs need not write its size. */
-static int preallocate(struct log *log, uint64_t end)
+/* Writes zeros from the end of what is allocated to `want`. Returns 0 or -errno; log->allocated says how far it came. */
+static int write_zeros(struct log *log, uint64_t want)
 {
+    static const uint8_t zeros[ALLOCATE_BYTES_FIRST];
+    const struct log_io *io = log->engine->io;
+    while (log->allocated < want) {
+        struct iovec
+            parts[ALLOCATE_BYTES_MOST / ALLOCATE_BYTES_FIRST + ZERO_GROUP_BYTES / ALLOCATE_BYTES_FIRST + 1];
+        uint64_t left = want - log->allocated;
+        int count = 0;
+        for (; left != 0 && count < (int)(sizeof parts / sizeof parts[0]); count++) {
+            size_t len = left < sizeof zeros ? (size_t)left : sizeof zeros;
+            parts[count] = (struct iovec){(void *)(uintptr_t)zeros, len};
+            left -= len;
+        }
+        int64_t put = io->pwritev(io->ctx, log->fd, parts, count, log->allocated);
+        if (put <= 0)
+            return put < 0 ? (int)put : -EIO;
+        log->allocated += (uint64_t)put;
+    }
+    return 0;
+}
+
+/* Extends the file before it is written, so that a full disk is met before anything of a group is on it.
+ *
+ * How far depends on what a sync costs. A small group that overwrites blocks of the file needs no change of the file's
+ * metadata: the sync writes the data and nothing else, and does not wait for what the file system has to write for
+ * others. So ahead of small groups the file is filled with zeros, a little at first, more while they go on: each byte is
+ * written twice, and the journal once for many groups. For large groups that would cost more than the journal does. */
+static int preallocate(struct log *log, uint64_t bytes)
+{
+    uint64_t end = log->position + bytes;
     if (end <= log->allocated)
         return 0;
     const struct log_io *io = log->engine->io;
+    if (bytes >= ZERO_GROUP_BYTES) {
+        int rc = io->fallocate(io->ctx, log->fd, log->allocated, end - log->allocated);
+        if (rc == -EOPNOTSUPP || rc == -ENOSYS || rc == -EINVAL)
+            return 0; /* this file system cannot: the write extends the file */
+        if (rc == 0)
+            log->allocated = end;
+        return rc;
+    }
     uint64_t limit = atomic_load_explicit(&log->segment_bytes, memory_order_relaxed);
     uint64_t want = end + log->allocate_next;
     if (want > limit)
         want = limit > end ? limit : end;
-    int rc = io->fallocate(io->ctx, log->fd, log->allocated, want - log->allocated);
-    if (rc == -ENOSPC || rc == -EDQUOT) { /* what is needed alone may still fit */
-        want = end;
-        rc = io->fallocate(io->ctx, log->fd, log->allocated, want - log->allocated);
-    }
-    if (rc == -EOPNOTSUPP || rc == -ENOSYS || rc == -EINVAL)
-        return 0; /* this file system does not preallocate: the write extends the file */
-    if (rc < 0)
-        return rc;
-    log->allocated = want;
     if (log->allocate_next < ALLOCATE_BYTES_MOST)
         log->allocate_next *= 2;
-    return 0;
+    int rc = write_zeros(log, want);
+    return log->allocated >= end ? 0 : rc; /* what is needed alone may fit */
+}
+
+/* As many parts from `part` on as are written at once: a large group goes in pieces, and while one is copied to the
+ * system, the disk writes the one before. */
+static int piece_of(const struct iovec *part, int left)
+{
+    size_t bytes = 0;
+    int count = 0;
+    while (count < left && (count == 0 || bytes + part[count].iov_len <= PIECE_BYTES))
+        bytes += part[count++].iov_len;
+    return count;
 }
 
 /* Writes all parts. Returns 0 or -errno; *done counts the bytes that the system took. */
@@ -214,7 +255,8 @@ static int64_t write_parts(struct log *log, struct group *group, uint64_t *done)
     int left = group->count;
     *done = 0;
     while (left > 0) {
-        int64_t put = io->pwritev(io->ctx, log->fd, part, left, log->position + *done);
+        uint64_t position = log->position + *done;
+        int64_t put = io->pwritev(io->ctx, log->fd, part, piece_of(part, left), position);
         if (put <= 0)
             return put < 0 ? put : -EIO;
         *done += (uint64_t)put;
@@ -225,6 +267,8 @@ static int64_t write_parts(struct log *log, struct group *group, uint64_t *done)
             part->iov_base = (uint8_t *)part->iov_base + rest;
             part->iov_len -= rest;
         }
+        if (io->writeback != NULL && group->bytes > PIECE_BYTES && log_sync_ms(log) == LOG_SYNC_COMMIT)
+            io->writeback(io->ctx, log->fd, position, (uint64_t)put);
     }
     return 0;
 }
@@ -296,7 +340,7 @@ static void write_group(struct log *log, struct group *group)
     assert(group->count > 0);
     int count = group->count;
     uint64_t done = 0;
-    int64_t rc = preallocate(log, log->position + group->bytes);
+    int64_t rc = preallocate(log, group->bytes);
     bool tried = rc == 0;
     FAULT_POINT("log.before_write");
     if (tried)

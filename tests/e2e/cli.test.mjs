@@ -34,7 +34,7 @@ async function json(args) {
 }
 
 describe('help and usage', { concurrency: 2 }, () => {
-  for (const command of [[], ...COMMANDS.map((name) => [name]), ['bench', 'mqtt'], ['user', 'create'], ['acl', 'add']]) {
+  for (const command of [[], ...COMMANDS.map((name) => [name]), ['bench', 'mqtt'], ['bench', 'station'], ['bench', 'station', 'replay'], ['user', 'create'], ['acl', 'add']]) {
     test(`varve ${command.join(' ')} --help shows an example`, async () => {
       const stdout = await done([...command, '--help']);
       assert.match(stdout, /^usage: varve|^varve/m);

@@ -7,15 +7,15 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { Broker, VARVE_BIN, varve } from './lib/broker.mjs';
-import { Api, ndjson } from './lib/http.mjs';
 import * as mqttjs from './lib/mqttjs.mjs';
+import { StationApi, ndjson } from './lib/stations.mjs';
 import { unique, until } from './lib/wait.mjs';
 
 let broker;
 let api;
 before(async () => {
   broker = await Broker.start();
-  api = new Api(broker);
+  api = new StationApi(broker);
 });
 after(() => broker.stop());
 
@@ -232,7 +232,7 @@ users:
 describe('varve log verify', () => {
   test('a log is sound, or tells where it is not', async (t) => {
     const own = await Broker.during(t);
-    const there = new Api(own);
+    const there = new StationApi(own);
     await there.ok('POST', '/stations', { name: 's' });
     await there.ok('POST', '/stations/s/messages', ndjson(Array.from({ length: 100 }, (_, i) => ({ topic: 't', payload: `${i}` }))));
     const log = path.join(own.dir, 'data/stations/s');

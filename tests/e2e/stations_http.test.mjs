@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { Broker } from './lib/broker.mjs';
-import { Api, ndjson } from './lib/http.mjs';
 import { RawClient } from './lib/raw.mjs';
 import { until, unique, delay } from './lib/wait.mjs';
 
@@ -12,7 +11,7 @@ let broker;
 let api;
 before(async () => {
   broker = await Broker.start();
-  api = new Api(broker);
+  api = new StationApi(broker);
 });
 after(() => broker.stop());
 
@@ -114,7 +113,7 @@ describe('the object', () => {
     const name = await create();
     const as = async (role) => {
       const { api_key, api_secret } = await api.ok('POST', '/api_key', { name: unique('key'), enable: true, role });
-      return new Api(broker, { key: `${api_key}:${api_secret}` });
+      return new StationApi(broker, `${api_key}:${api_secret}`);
     };
     const viewer = await as('viewer');
     await viewer.ok('GET', `/stations/${name}`);
@@ -176,7 +175,7 @@ describe('producing', () => {
       stored: 2, duplicates: 0, failed: 0,
       results: [{ offset: 0, duplicate: false }, { offset: 1, duplicate: false }],
     });
-    const { text } = await api.ask('GET', `/stations/${from}/messages`);
+    const { text } = await api.call('GET', `/stations/${from}/messages`);
     await api.ok('POST', `/stations/${to}/messages`, { type: 'application/x-ndjson', body: text });
     const strip = (list) => list.map(({ timestamp, ...rest }) => rest);
     const copies = strip(await api.lines(`/stations/${to}/messages`));
@@ -195,7 +194,7 @@ describe('producing', () => {
       { topic: 'a', payload: '1' }, '{', '', { topic: 'a/+' }, { payload: 'x' }, { topic: 'a', payload: 'x'.repeat(2000) },
       { topic: 'a', pay: 'x' }, { topic: 'a', payload_base64: '!' }, { topic: 'a', payload: '2', id: 'i' }, { topic: 'a', payload: '3', id: 'i' },
     ];
-    const { status, text } = await api.ask('POST', where, ndjson(lines));
+    const { status, text } = await api.call('POST', where, ndjson(lines));
     const answer = JSON.parse(text);
     assert.equal(status, 207);
     assert.deepEqual([answer.stored, answer.duplicates, answer.failed], [3, 1, 6]);
@@ -301,22 +300,22 @@ describe('reading', () => {
   }
 
   test('the answer tells where it begins', async () => {
-    const { headers } = await api.ask('GET', `/stations/${name}/messages?from=last:3`);
+    const { headers } = await api.call('GET', `/stations/${name}/messages?from=last:3`);
     assert.equal(headers.get('varve-from-offset'), '7');
   });
 
   test('CSV is quoted where it must be, and has a headline even without messages', async () => {
     const own = await create();
     const head = 'offset,timestamp,topic,qos,retain,payload,payload_base64,clientid,username,id,headers,properties';
-    const csv = async () => (await api.ask('GET', `/stations/${own}/messages?format=csv`)).text.split('\r\n');
+    const csv = async () => (await api.call('GET', `/stations/${own}/messages?format=csv`)).text.split('\r\n');
     assert.deepEqual(await csv(), [head, '']);
     await produce(own, [{ topic: 'a,b', payload: 'say "hi"\r\nbye', headers: { k: 'v' } }, { topic: 't', payload_base64: '/wA=' }]);
-    const text = (await api.ask('GET', `/stations/${own}/messages?format=csv`)).text.replace(/,\d{13},/g, ',TIME,');
+    const text = (await api.call('GET', `/stations/${own}/messages?format=csv`)).text.replace(/,\d{13},/g, ',TIME,');
     assert.equal(text, `${head}\r\n0,TIME,"a,b",0,false,"say ""hi""\r\nbye",,,,,"{""k"":""v""}",\r\n1,TIME,t,0,false,,/wA=,,,,,\r\n`);
   });
 
   test('raw is the payloads, a line feed behind each', async () => {
-    const { text, headers } = await api.ask('GET', `/stations/${name}/messages?format=raw&limit=3`);
+    const { text, headers } = await api.call('GET', `/stations/${name}/messages?format=raw&limit=3`);
     assert.equal(text, '0\n1\n2\n');
     assert.equal(headers.get('content-type'), 'application/octet-stream');
   });
@@ -324,7 +323,7 @@ describe('reading', () => {
   test('wait_ms wakes when a message is published', async () => {
     const own = await create({ topics: [`${'w'}/${name}`] });
     const waiting = api.lines(`/stations/${own}/messages?from=latest&wait_ms=60000`);
-    await until(async () => (await api.ask('GET', '/metrics')).text.includes('varve_http_waiting_requests 1'), 'the request to wait');
+    await until(async () => (await api.call('GET', '//metrics')).text.includes('varve_http_waiting_requests 1'), 'the request to wait');
     const publisher = await RawClient.connect(broker.tcp);
     await publisher.publish(`w/${name}`, 'now', { qos: 1 });
     assert.deepEqual(payloads(await waiting), ['now']);
@@ -399,7 +398,7 @@ describe('reading', () => {
     const streams = await Promise.all(Array.from({ length: 20 }, () => api.stream(`/stations/${own}/messages?follow=true`)));
     for (const stream of streams) stream.on('error', () => {}).destroy();
     await api.ok('DELETE', `/stations/${own}`);
-    await until(async () => /varve_http_waiting_requests 0/.test((await api.ask('GET', '/metrics')).text), 'nobody to wait');
+    await until(async () => /varve_http_waiting_requests 0/.test((await api.call('GET', '//metrics')).text), 'nobody to wait');
   });
 });
 
@@ -474,7 +473,7 @@ describe('pull consumers', () => {
     const [third] = (await fetchFrom(name, { wait_ms: 10_000 })).data;
     assert.deepEqual([second.deliveries, third.deliveries], [2, 3]);
     const [dead] = await api.lines(`/stations/${name}.dead/messages?wait_ms=10000`).catch(async () => {
-      await until(async () => (await api.ask('GET', `/stations/${name}.dead`)).status === 200, 'the dead letters');
+      await until(async () => (await api.call('GET', `/stations/${name}.dead`)).status === 200, 'the dead letters');
       return api.lines(`/stations/${name}.dead/messages?wait_ms=10000`);
     });
     assert.equal(dead.payload, '0');
@@ -494,7 +493,7 @@ describe('pull consumers', () => {
     const name = await create();
     await fetchFrom(name, { start: 'earliest' });
     const going = new AbortController();
-    const gone = api.ask('POST', `/stations/${name}/groups/g/fetch`, { wait_ms: 60_000 }, { signal: going.signal }).catch(() => {});
+    const gone = api.call('POST', `/stations/${name}/groups/g/fetch`, { wait_ms: 60_000 }, { signal: going.signal }).catch(() => {});
     await until(async () => (await api.ok('GET', `/stations/${name}/groups/g`)).members === 1, 'the member');
     going.abort();
     await gone;
@@ -539,7 +538,7 @@ describe('figures', () => {
     const name = await create();
     await produce(name, numbered(3));
     await api.ok('POST', `/stations/${name}/groups/g%22/fetch`, { start: 'earliest', batch: 1 });
-    const { text } = await api.ask('GET', '/metrics');
+    const { text } = await api.call('GET', '//metrics');
     assert.match(text, /^varve_stations \d+$/m);
     assert.match(text, /^varve_stations_messages \d+$/m);
     for (const line of [
@@ -577,19 +576,19 @@ describe('figures', () => {
 
 test('everything is there after a restart, and after a crash', async (t) => {
   const own = await Broker.during(t);
-  const there = new Api(own);
+  const there = new StationApi(own);
   const name = await create({ topics: ['r/#'], retention: { age: '0' }, description: 'stays' }, there);
   await produce(name, numbered(100), there);
   await there.ok('POST', `/stations/${name}/groups/g/fetch`, { start: 'earliest', batch: 60 });
   await there.ok('POST', `/stations/${name}/groups/g/ack`, { offsets: Array.from({ length: 50 }, (_, i) => i) });
   const { state: ignored, ...object } = await there.ok('GET', `/stations/${name}`);
-  const before = (await there.ask('GET', `/stations/${name}/messages`)).text;
+  const before = (await there.call('GET', `/stations/${name}/messages`)).text;
   await own.stop({ keep: true });
   await own.start();
   const { state: after, ...same } = await there.ok('GET', `/stations/${name}`);
   assert.deepEqual(same, object);
   assert.deepEqual([after.messages, after.next_offset], [100, 100]);
-  assert.equal((await there.ask('GET', `/stations/${name}/messages`)).text, before);
+  assert.equal((await there.call('GET', `/stations/${name}/messages`)).text, before);
   const group = await there.ok('GET', `/stations/${name}/groups/g`);
   assert.deepEqual([group.acked_offset, group.lag], [50, 50]);
   const { data } = await there.ok('POST', `/stations/${name}/groups/g/fetch`, { batch: 1000 });
@@ -606,11 +605,11 @@ test('everything is there after a restart, and after a crash', async (t) => {
 
 test('stopping ends those who wait and follow', async (t) => {
   const own = await Broker.during(t);
-  const there = new Api(own);
+  const there = new StationApi(own);
   const name = await create({}, there);
-  const waiting = there.ask('GET', `/stations/${name}/messages?wait_ms=60000`);
-  const fetching = there.ask('POST', `/stations/${name}/groups/g/fetch`, { wait_ms: 60_000 });
-  await until(async () => (await there.ask('GET', '/metrics')).text.includes('varve_http_waiting_requests 2'), 'both to wait');
+  const waiting = there.call('GET', `/stations/${name}/messages?wait_ms=60000`);
+  const fetching = there.call('POST', `/stations/${name}/groups/g/fetch`, { wait_ms: 60_000 });
+  await until(async () => (await there.call('GET', '//metrics')).text.includes('varve_http_waiting_requests 2'), 'both to wait');
   await own.stop();
   assert.deepEqual([(await waiting).status, (await waiting).text], [200, '']);
   assert.equal((await fetching).status, 503);

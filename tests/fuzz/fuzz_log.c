@@ -3,7 +3,7 @@
  *
  * The input: a byte of choices (1: the checksums are made right first, so that what is behind them is reached; 2: with a
  * start file; 4: with an index), the lengths of the index and of the second segment (2 bytes each, little-endian), then
- * start (48 bytes), index, second segment, and the first segment for the rest. */
+ * start (560 bytes), index, second segment, and the first segment for the rest. */
 #include "log/log_internal.h"
 
 #include "base/crc32c.h"
@@ -245,8 +245,8 @@ static void mend_index(struct file *file)
 
 static void mend_start(struct file *file)
 {
-    if (file->len == 48)
-        put_le32(file->data + 12, crc32c(0, file->data + 16, 32));
+    for (size_t at = 0; at < file->len && file->len - at >= 48; at += 512)
+        put_le32(file->data + at + 12, crc32c(0, file->data + at + 16, 32));
 }
 
 /* ---- One input ----------------------------------------------------------------------------------------------------- */
@@ -270,7 +270,7 @@ static void lay_out(const uint8_t *data, size_t size)
     size -= 5;
     struct file *made[4] = {0};
     if (choices & 2)
-        made[0] = take(START, &data, &size, 48);
+        made[0] = take(START, &data, &size, 560);
     if (choices & 4)
         made[1] = take(FIRST_INDEX, &data, &size, index_len);
     if (second_len != 0)

@@ -1,71 +1,70 @@
-// The broker's HTTP API for tests, with the key of its data directory.
+// Requests to a broker's HTTP API.
 //
-//   const api = new Api(broker);
-//   await api.ok('POST', '/stations', { name: 's' })      the answer's JSON; fails unless the status is 2xx
-//   await api.fails(404, 'GET', '/stations/none')         the error's {code, message}
-//   await api.ask('GET', '/stations/s/messages')          {status, headers, text}
-//
-// A body that is an object is sent as JSON; {type, body} as it is.
+//   const api = new Api(broker);                      by its admin.key; new Api(broker, 'key:secret'), new Api(broker, null)
+//   const { status, body } = await api.get('/clients?limit=5');     paths below /api/v5; others with a leading //
+//   await api.post('/publish', { topic: 'a', payload: 'x' });
 
-import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import http from 'node:http';
 import path from 'node:path';
 
-const isRaw = (body) => typeof body?.type === 'string' && 'body' in body;
+import { within } from './wait.mjs';
+
+const REQUEST_LIMIT_MS = 60_000;
 
 export class Api {
-  constructor(broker, { key } = {}) {
+  constructor(broker, key = undefined) {
     this.broker = broker;
-    this.key = key ?? fs.readFileSync(path.join(broker.dir, 'data/admin.key'), 'utf8').trim();
+    this.key = key === undefined ? fs.readFileSync(path.join(broker.dir, 'data/admin.key'), 'utf8').trim() : key;
   }
 
-  get authorization() {
-    return `Basic ${Buffer.from(this.key).toString('base64')}`;
-  }
-  url(where) {
+  get base() {
     const { host, port } = this.broker.listener('http');
-    return `http://${host}:${port}${where.startsWith('/metrics') ? where : `/api/v5${where}`}`;
+    return `http://${host}:${port}`;
   }
 
-  async ask(method, where, body, { headers = {}, signal } = {}) {
-    const all = { authorization: this.authorization, ...headers };
-    if (isRaw(body)) all['content-type'] = body.type;
-    else if (body !== undefined) all['content-type'] = 'application/json';
-    const answer = await fetch(this.url(where), {
-      method,
-      headers: all,
-      body: body === undefined ? undefined : isRaw(body) ? body.body : JSON.stringify(body),
-      signal,
-    });
-    return { status: answer.status, headers: answer.headers, text: await answer.text() };
-  }
-  async ok(method, where, body, options) {
-    const { status, text } = await this.ask(method, where, body, options);
-    assert.ok(status >= 200 && status < 300, `${method} ${where}: ${status} ${text}`);
-    return text === '' ? null : JSON.parse(text);
-  }
-  async fails(status, method, where, body, options) {
-    const answer = await this.ask(method, where, body, options);
-    assert.equal(answer.status, status, `${method} ${where}: ${answer.text}`);
-    return JSON.parse(answer.text);
-  }
-  // Lines of NDJSON as objects.
-  async lines(where, options) {
-    const { status, text } = await this.ask('GET', where, undefined, options);
-    assert.equal(status, 200, text);
-    return text === '' ? [] : text.trimEnd().split('\n').map((line) => JSON.parse(line));
+  url(where) {
+    return where.startsWith('//') ? this.base + where.slice(1) : `${this.base}/api/v5${where}`;
   }
 
-  // An answer that is read by hand: an http.IncomingMessage, not flowing.
-  stream(where) {
-    return new Promise((resolve, reject) => {
-      http.get(this.url(where), { headers: { authorization: this.authorization }, agent: false }, resolve).on('error', reject);
-    });
+  get headers() {
+    if (this.token) return { authorization: `Bearer ${this.token}` };
+    return this.key ? { authorization: `Basic ${Buffer.from(this.key).toString('base64')}` } : {};
+  }
+
+  // body: an object as JSON; a string as it is.
+  async ask(method, where, body, headers = {}) {
+    const request = { method, headers: { ...this.headers, ...headers } };
+    if (body !== undefined) {
+      request.body = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+      request.headers['content-type'] ??= 'application/json';
+    }
+    const answer = await within(fetch(this.url(where), request), REQUEST_LIMIT_MS, `${method} ${where}`);
+    const text = await answer.text();
+    const json = (answer.headers.get('content-type') ?? '').startsWith('application/json');
+    return { status: answer.status, body: json ? JSON.parse(text) : text, headers: answer.headers };
+  }
+
+  get(where, headers) {
+    return this.ask('GET', where, undefined, headers);
+  }
+  post(where, body, headers) {
+    return this.ask('POST', where, body, headers);
+  }
+  put(where, body, headers) {
+    return this.ask('PUT', where, body, headers);
+  }
+  delete(where, headers) {
+    return this.ask('DELETE', where, undefined, headers);
+  }
+
+  // Another one with a token of this user.
+  async login(username, password) {
+    const { status, body } = await this.post('/login', { username, password });
+    if (status !== 200) throw new Error(`login: ${status} ${JSON.stringify(body)}`);
+    const other = new Api(this.broker, null);
+    other.token = body.token;
+    return other;
   }
 }
 
-export const ndjson = (lines) => ({
-  type: 'application/x-ndjson',
-  body: lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line))).join('\n'),
-});
+export const encode = encodeURIComponent;

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct fixture {
     char dir[HARNESS_PATH_BYTES];
@@ -28,6 +29,14 @@ static inline void fixture_reopen(struct fixture *fixture)
 {
     catalog_close(fixture->catalog);
     fixture_open(fixture);
+}
+
+/* As after a crash: damage is then SQLite's to find. */
+static inline void fixture_forget_seal(const struct fixture *fixture)
+{
+    char seal[HARNESS_PATH_BYTES + 16];
+    snprintf(seal, sizeof seal, "%s/catalog.seal", fixture->dir);
+    unlink(seal);
 }
 
 /* A directory, without a catalog yet. */

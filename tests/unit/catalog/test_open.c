@@ -42,13 +42,14 @@ static void test_a_missing_directory_is_named(void **state)
     char dir[HARNESS_PATH_BYTES + 8];
     snprintf(dir, sizeof dir, "%s/none", fixture->dir);
     ASSERT_FAILS(catalog_open(dir, &fixture->err) != NULL, fixture->err, ERR_NOT_FOUND);
-    assert_non_null(strstr(fixture->err.text, "none/catalog.db"));
+    assert_non_null(strstr(fixture->err.text, "none/catalog"));
 }
 
-/* Runs SQL on the file, as a foreign tool would. */
+/* Runs SQL on the file, as a foreign tool would after a crash: a file that was closed is sealed. */
 static void run_sql(struct fixture *fixture, const char *sql)
 {
     sqlite3 *db;
+    fixture_forget_seal(fixture);
     char *text = NULL;
     assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
     int rc = sqlite3_exec(db, sql, NULL, NULL, &text);
@@ -122,6 +123,7 @@ static off_t fill_and_close(struct fixture *fixture)
     }
     catalog_close(fixture->catalog);
     fixture->catalog = NULL;
+    fixture_forget_seal(fixture);
     struct stat info;
     assert_int_equal(stat(fixture->path, &info), 0);
     return info.st_size;
@@ -167,6 +169,7 @@ static void test_a_damaged_page_is_found_by_the_check(void **state)
         }
         catalog_close(fixture->catalog);
         fixture->catalog = NULL;
+        fixture_forget_seal(fixture);
         ASSERT_OK(buf_write_file(&whole, fixture->path, 0600, &fixture->err), fixture->err);
     }
     buf_free(&whole);
@@ -197,6 +200,7 @@ static void test_the_check_finds_what_a_foreign_tool_spoiled(void **state)
         CHECK(strstr(fixture->err.text, row->found) != NULL, "%s: %s", row->sql, fixture->err.text);
         catalog_close(fixture->catalog);
         fixture->catalog = NULL;
+        fixture_forget_seal(fixture);
         assert_int_equal(unlink(fixture->path), 0);
     }
 }

@@ -1,1 +1,1 @@
-varve_test(catalog users writer open crash faults)
+varve_test(catalog users writer open crash faults seal)

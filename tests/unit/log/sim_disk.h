@@ -20,6 +20,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define SIM_PAGE   256
@@ -68,6 +69,7 @@ struct sim_disk {
     struct {
         int file; /* -2: closed; -1: a directory */
         bool locks;
+        char path[SIM_NAME]; /* of a directory */
     } fds[SIM_FDS];
     bool locked;
     bool dead; /* all calls fail without effect, until the next generation */
@@ -250,6 +252,18 @@ static inline void sim_kill(struct sim_disk *disk)
     disk->dead = true;
 }
 
+/* What is in a directory that is not there is lost with it. */
+static inline void sim_drop_orphans(struct sim_table *table)
+{
+    for (int i = table->count; i-- > 0;) {
+        char parent[SIM_NAME];
+        strcpy(parent, table->entries[i].name);
+        *strrchr(parent, '/') = '\0';
+        if (strchr(parent + 1, '/') != NULL && sim_find(table, parent) < 0)
+            table->entries[i] = table->entries[--table->count];
+    }
+}
+
 static inline void sim_cut(struct sim_disk *disk)
 {
     disk->dead = true;
@@ -258,6 +272,7 @@ static inline void sim_cut(struct sim_disk *disk)
             sim_apply(&disk->kept, &disk->journal[i]);
     }
     disk->journal_count = 0;
+    sim_drop_orphans(&disk->kept);
     disk->seen = disk->kept;
     for (int i = 0; i < SIM_FILES; i++) {
         if (disk->files[i].used)
@@ -333,8 +348,11 @@ static inline int sim_rmdir(void *ctx, const char *path)
 static inline int sim_open_dir(void *ctx, const char *path)
 {
     struct sim_disk *disk = ctx;
-    (void)path;
-    return sim_refuses(disk, disk->faults.name_eio) ? -EIO : sim_new_fd(disk, -1);
+    if (sim_refuses(disk, disk->faults.name_eio))
+        return -EIO;
+    int fd = sim_new_fd(disk, -1);
+    snprintf(disk->fds[fd].path, SIM_NAME, "%s", path);
+    return fd;
 }
 
 static inline int sim_lock(void *ctx, int dir)
@@ -347,14 +365,27 @@ static inline int sim_lock(void *ctx, int dir)
     return 0;
 }
 
+static inline bool sim_is_in(const char *name, const char *dir)
+{
+    size_t len = strlen(dir);
+    return strncmp(name, dir, len) == 0 && name[len] == '/' && strchr(name + len + 1, '/') == NULL;
+}
+
+/* The changes of this directory are kept; those of others still wait. */
 static inline int sim_sync_dir(void *ctx, int dir)
 {
     struct sim_disk *disk = ctx;
-    (void)dir;
     if (sim_refuses(disk, disk->faults.dir_sync_eio))
         return -EIO;
-    disk->kept = disk->seen;
-    disk->journal_count = 0;
+    int left = 0;
+    for (int i = 0; i < disk->journal_count; i++) {
+        if (sim_is_in(disk->journal[i].name, disk->fds[dir].path)) {
+            sim_apply(&disk->kept, &disk->journal[i]);
+        } else {
+            disk->journal[left++] = disk->journal[i];
+        }
+    }
+    disk->journal_count = left;
     return 0;
 }
 

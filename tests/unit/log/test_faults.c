@@ -64,6 +64,32 @@ static void test_a_full_disk_refuses_and_then_goes_on(void **state)
     bed_end(&bed, disk);
 }
 
+/* Retention must be able to make room. */
+static void test_a_full_disk_can_be_trimmed(void **state)
+{
+    (void)state;
+    struct error err;
+    struct bed bed;
+    struct sim_disk *disk = sim_new(5);
+    bed =
+        (struct bed){.engine_options = {.io = &disk->io}, .options = {.segment_bytes = SEGMENT_BYTES_LOWEST}};
+    strcpy(bed.dir, DIR_NAME);
+    bed_open(&bed);
+    bed_fill(&bed, 300, 10);
+    disk->faults.full = true;
+    uint32_t segments = bed_bounds(&bed).segments;
+    ASSERT_OK(log_trim(bed.log, 200, &err), err);
+    assert_true(bed_bounds(&bed).segments < segments);
+    sim_cut(disk);
+    bed_close(&bed);
+    sim_revive(disk);
+    bed_open(&bed);
+    assert_int_equal(bed_bounds(&bed).first, 200);
+    assert_int_equal(bed_check(&bed, 200, 1000), 300);
+    bed_close(&bed);
+    sim_free(disk);
+}
+
 static void test_a_failed_sync_is_unknown_and_what_follows_has_its_offsets(void **state)
 {
     (void)state;
@@ -223,6 +249,7 @@ int main(int argc, char **argv)
         log_set_fd(open("/dev/null", O_WRONLY | O_CLOEXEC));
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_full_disk_refuses_and_then_goes_on),
+        cmocka_unit_test(test_a_full_disk_can_be_trimmed),
         cmocka_unit_test(test_a_failed_sync_is_unknown_and_what_follows_has_its_offsets),
         cmocka_unit_test(test_a_failed_sync_loses_nothing_that_was_stored_without_it),
         cmocka_unit_test(test_a_batch_that_is_not_stored_can_be_appended_again),
