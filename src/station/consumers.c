@@ -145,7 +145,7 @@ static void load(struct str station_name, struct str name, struct str value, voi
 {
     struct stations *stations = arg;
     struct station *station = stations_find(stations, station_name);
-    struct consumer *consumer;
+    struct consumer *consumer = NULL;
     struct error err;
     bool found;
     if (station == NULL)

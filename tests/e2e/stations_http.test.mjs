@@ -5,7 +5,8 @@ import { after, before, describe, test } from 'node:test';
 
 import { Broker } from './lib/broker.mjs';
 import { RawClient } from './lib/raw.mjs';
-import { until, unique, delay } from './lib/wait.mjs';
+import { StationApi, ndjson } from './lib/stations.mjs';
+import { delay, unique, until } from './lib/wait.mjs';
 
 let broker;
 let api;
