@@ -1,6 +1,7 @@
 // Stations over HTTP: the objects, producing, reading, pull consumers, figures; and together with MQTT.
 
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { after, before, describe, test } from 'node:test';
 
 import { Broker } from './lib/broker.mjs';
@@ -614,4 +615,33 @@ test('stopping ends those who wait and follow', async (t) => {
   await own.stop();
   assert.deepEqual([(await waiting).status, (await waiting).text], [200, '']);
   assert.equal((await fetching).status, 503);
+});
+
+test('bodies that come together are bounded, and the others are told to come again', async (t) => {
+  const own = await Broker.during(t);
+  const there = new StationApi(own);
+  const name = await create({ max_message_bytes: '8MiB' }, there);
+  const body = Buffer.alloc(7 << 20, 120);
+  const { host, port } = own.listener('http');
+  const half = () => new Promise((resolve, reject) => {
+    const request = http.request({ host, port, path: `/api/v5/stations/${name}/messages?topic=t`, method: 'POST',
+      headers: { ...there.headers, 'content-type': 'text/plain', 'content-length': body.length }, agent: false }, (answer) => {
+      answer.resume();
+      answer.on('end', () => resolve(answer.statusCode));
+    });
+    request.on('error', reject);
+    request.write(body.subarray(0, body.length - 1));
+    ends.push(() => request.end(body.subarray(-1)));
+  });
+  const ends = [];
+  const answers = Array.from({ length: 30 }, half);
+  await until(async () => /varve_http_busy_total [1-9]/.test((await there.call('GET', '//metrics')).text), 'a refusal');
+  for (const end of ends) end();
+  const statuses = await Promise.all(answers);
+  const stored = statuses.filter((status) => status === 200).length;
+  assert.deepEqual(statuses.filter((status) => status !== 200), Array(30 - stored).fill(503));
+  assert.ok(stored > 0 && stored < 30, `${stored} stored`);
+  assert.equal((await there.ok('GET', `/stations/${name}`)).state.messages, stored);
+  await there.ok('POST', `/stations/${name}/messages?topic=t`, { type: 'text/plain', body });
+  await own.stop();
 });
