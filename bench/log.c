@@ -95,13 +95,14 @@ static void *append(void *arg)
     while (clock_mono_ns() < appender->until_ns) {
         struct flight *flight = take(appender);
         int64_t now = clock_wall_ms();
-        for (unsigned i = 0; i < appender->each; i++)
+        for (unsigned i = 0; i < appender->each; i++) {
             memcpy(log_batch_add(&flight->batch, now, appender->record_bytes), record,
                    appender->record_bytes);
+        }
         struct error err;
         if (!log_append(appender->log, &flight->batch, &err)) {
             fprintf(stderr, "append: %s\n", err.text);
-            exit(1);
+            _exit(1);
         }
     }
     for (int i = 0; i < WINDOW; i++)
@@ -129,7 +130,7 @@ static double plain_rate(const char *dir, uint64_t bytes, uint64_t group)
         }
         if (pwrite(fd, data, group, (off_t)at) != (ssize_t)group || fdatasync(fd) < 0) {
             perror(path);
-            exit(1);
+            _exit(1);
         }
     }
     double seconds = (double)(clock_mono_ns() - start) / 1e9;
@@ -152,7 +153,7 @@ static void run(const char *root, int seconds, unsigned threads, unsigned each, 
     struct log *log = engine != NULL ? log_open(engine, dir, &options, &err) : NULL;
     if (log == NULL) {
         fprintf(stderr, "%s\n", err.text);
-        exit(1);
+        _exit(1);
     }
     atomic_store(&syncs, 0);
     struct appender appenders[THREADS_MAX] = {0};
@@ -165,14 +166,14 @@ static void run(const char *root, int seconds, unsigned threads, unsigned each, 
         pthread_mutex_init(&appenders[i].lock, NULL);
         pthread_cond_init(&appenders[i].changed, NULL);
         if (!thread_start(&appenders[i].thread, "append", append, &appenders[i], &err))
-            exit(1);
+            _exit(1);
     }
     uint64_t stored = 0;
     for (unsigned i = 0; i < threads; i++) {
         pthread_join(appenders[i].thread, NULL);
         stored += appenders[i].stored;
         if (appenders[i].failed != 0)
-            exit(1);
+            _exit(1);
     }
     double took = (double)(clock_mono_ns() - start) / 1e9;
     uint64_t bytes = stored * record_bytes;
@@ -192,9 +193,9 @@ static void run(const char *root, int seconds, unsigned threads, unsigned each, 
 int main(int argc, char **argv)
 {
     const char *dir = argc > 1 ? argv[1] : "/var/tmp";
-    int seconds = argc > 2 ? atoi(argv[2]) : 5;
-    unsigned threads = argc > 3 ? (unsigned)atoi(argv[3]) : 2;
-    unsigned each = argc > 4 ? (unsigned)atoi(argv[4]) : 256;
+    int seconds = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 5;
+    unsigned threads = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 2;
+    unsigned each = argc > 4 ? (unsigned)strtoul(argv[4], NULL, 10) : 256;
     if (seconds < 1 || threads < 1 || threads > THREADS_MAX || each < 1) {
         fprintf(stderr, "usage: bench_log [directory] [seconds] [threads] [records in a batch]\n");
         return 2;

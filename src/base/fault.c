@@ -18,7 +18,7 @@ static atomic_long passes_left;
 
 __attribute__((constructor)) static void read_environment(void)
 {
-    const char *text = getenv("VARVE_FAULT");
+    const char *text = secure_getenv("VARVE_FAULT");
     const char *colon = text != NULL ? strrchr(text, ':') : NULL;
     if (colon == NULL)
         return;

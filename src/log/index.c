@@ -27,12 +27,13 @@
 
 #include <errno.h>
 
-#define INDEX_MAGIC         "VARVEIDX"
 #define INDEX_VERSION       1
 #define INDEX_HEADER_BYTES  96
 #define INDEX_ENTRY_BYTES   32
 #define INDEX_ENTRIES_MAX   (1u << 24)
 #define INDEX_ENTRIES_FIRST 8
+
+static const uint8_t magic[8] = "VARVEIDX";
 
 void index_note(struct index *index, const struct batch_header *header, uint64_t position)
 {
@@ -62,7 +63,7 @@ static uint8_t *encode(const struct segment *segment, const struct index *index,
 {
     *len = INDEX_HEADER_BYTES + (size_t)index->count * INDEX_ENTRY_BYTES;
     uint8_t *out = mem_zalloc(*len);
-    memcpy(out, INDEX_MAGIC, 8);
+    memcpy(out, magic, sizeof magic);
     put_le32(out + 8, INDEX_VERSION);
     put_le64(out + 16, segment->first);
     put_le64(out + 24, segment->end);
@@ -111,7 +112,7 @@ bool index_write(const struct log_io *io, const char *dir, const struct segment 
 static const char *decode_summary(const uint8_t *bytes, uint64_t first, struct segment *out, uint32_t *count,
                                   uint32_t *entries_crc)
 {
-    if (memcmp(bytes, INDEX_MAGIC, 8) != 0 || get_le32(bytes + 8) != INDEX_VERSION)
+    if (memcmp(bytes, magic, sizeof magic) != 0 || get_le32(bytes + 8) != INDEX_VERSION)
         return "not an index of this version";
     if (get_le32(bytes + 12) != crc32c(0, bytes + 16, INDEX_HEADER_BYTES - 16))
         return "the index does not match its checksum";
@@ -193,8 +194,11 @@ bool index_read(const struct log_io *io, const char *dir, const struct segment *
         return false;
     size_t len = (size_t)count * INDEX_ENTRY_BYTES;
     uint8_t *bytes = mem_try_alloc(len);
-    bool ok = bytes != NULL || error_set(err, ERR_NO_MEMORY, "no memory to read %s", path);
-    ok = ok && read_fully(io, fd, bytes, len, INDEX_HEADER_BYTES, path, err);
+    if (bytes == NULL) {
+        io->close(io->ctx, fd);
+        return error_set(err, ERR_NO_MEMORY, "no memory to read %s", path);
+    }
+    bool ok = read_fully(io, fd, bytes, len, INDEX_HEADER_BYTES, path, err);
     if (ok && (crc32c(0, bytes, len) != crc || summary.end != segment->end || summary.salt != segment->salt))
         ok = log_is_corrupt(err, path, INDEX_HEADER_BYTES, "the index does not match its checksum");
     if (ok)
@@ -228,9 +232,9 @@ bool index_rebuild(const struct log_io *io, const char *dir, uint64_t first, uin
     }
     bool ok = result != SCAN_FAILED;
     uint64_t reached = result == SCAN_BATCH && scan.offset > end ? scan.batch.first_offset : scan.offset;
+    const char *wrong = result == SCAN_BAD ? scan.what : "the segment does not join the next one";
     if (ok && reached != end)
-        ok = log_is_corrupt(err, path, scan.position,
-                            result == SCAN_BAD ? scan.what : "the segment does not join the next one");
+        ok = log_is_corrupt(err, path, scan.position, wrong);
     if (ok) {
         *segment = (struct segment){
             .first = first,

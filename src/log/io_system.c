@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -55,18 +56,17 @@ static int system_sync_dir(void *ctx, int dir)
 static int system_list(void *ctx, const char *path, void (*each)(const char *name, void *arg), void *arg)
 {
     (void)ctx;
-    DIR *dir = opendir(path);
-    if (dir == NULL)
+    struct dirent **entries;
+    int count = scandir(path, &entries, NULL, NULL);
+    if (count < 0)
         return -errno;
-    errno = 0;
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            each(entry->d_name, arg);
-        errno = 0;
+    for (int i = 0; i < count; i++) {
+        if (strcmp(entries[i]->d_name, ".") != 0 && strcmp(entries[i]->d_name, "..") != 0)
+            each(entries[i]->d_name, arg);
+        free(entries[i]);
     }
-    int rc = -errno;
-    closedir(dir);
-    return rc;
+    free((void *)entries);
+    return 0;
 }
 
 static int system_open(void *ctx, const char *path, unsigned flags)

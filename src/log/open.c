@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -195,9 +196,10 @@ static bool load_sealed(struct log *log, uint64_t first, uint64_t end, struct er
         struct error failed;
         if (!index_rebuild(log->engine->io, log->dir, first, end, &segment, &index, err))
             return false;
-        if (!index_write(log->engine->io, log->dir, &segment, &index, &failed))
+        if (!index_write(log->engine->io, log->dir, &segment, &index, &failed)) {
             LOG_WARNING("index not written: it will be made when it is needed", LOG_TEXT("log", log->dir),
                         LOG_ERROR_OF(&failed));
+        }
         index_free(&index);
     }
     const struct segment *former = log->sealed_count != 0 ? &log->sealed[log->sealed_count - 1] : NULL;
@@ -396,6 +398,7 @@ void segments_append(struct log *log, const struct segment *sealed)
         log->sealed_cap = log->sealed_cap != 0 ? 2 * log->sealed_cap : 2;
         log->sealed = mem_realloc(log->sealed, log->sealed_cap * sizeof *log->sealed);
     }
+    assert(log->sealed != NULL);
     log->sealed[log->sealed_count++] = copy;
 }
 

@@ -310,9 +310,10 @@ static void write_index(struct log *log)
     while (index.count != 0 && index.entries[index.count - 1].offset >= log->durable)
         index.count--;
     struct error err;
-    if (!index_write(log->engine->io, log->dir, &sealed, &index, &err))
+    if (!index_write(log->engine->io, log->dir, &sealed, &index, &err)) {
         LOG_WARNING("index not written: it will be made when it is needed", LOG_TEXT("log", log->dir),
                     LOG_ERROR_OF(&err));
+    }
 }
 
 bool roll_next(struct log *log, struct error *err)

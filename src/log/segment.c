@@ -68,14 +68,15 @@
 #include <assert.h>
 #include <string.h>
 
-#define SEGMENT_MAGIC   "VARVESEG"
 #define SEGMENT_VERSION 1
-#define BATCH_MAGIC     "VBAT"
+
+static const uint8_t segment_magic[8] = "VARVESEG";
+static const uint8_t batch_magic[4] = "VBAT";
 
 void segment_header_encode(const struct segment_header *header, uint8_t *out)
 {
     memset(out, 0, SEGMENT_HEADER_BYTES);
-    memcpy(out, SEGMENT_MAGIC, 8);
+    memcpy(out, segment_magic, sizeof segment_magic);
     put_le32(out + 8, SEGMENT_VERSION);
     put_le32(out + 16, header->salt);
     put_le64(out + 24, header->first_offset);
@@ -86,7 +87,7 @@ void segment_header_encode(const struct segment_header *header, uint8_t *out)
 
 const char *segment_header_decode(const uint8_t *bytes, struct segment_header *out)
 {
-    if (memcmp(bytes, SEGMENT_MAGIC, 8) != 0)
+    if (memcmp(bytes, segment_magic, sizeof segment_magic) != 0)
         return "not the header of a segment";
     if (get_le32(bytes + 8) != SEGMENT_VERSION)
         return "a segment of an unknown version";
@@ -102,7 +103,7 @@ const char *segment_header_decode(const uint8_t *bytes, struct segment_header *o
 void batch_header_encode(const struct batch_header *header, uint32_t salt, uint8_t *out)
 {
     assert(header->durable <= header->first_offset && header->floor_time <= header->last_time);
-    memcpy(out, BATCH_MAGIC, 4);
+    memcpy(out, batch_magic, sizeof batch_magic);
     put_le32(out + 8, header->body_crc);
     put_le32(out + 12, header->stored_bytes);
     put_le32(out + 16, header->raw_bytes);
@@ -138,7 +139,7 @@ static bool batch_fields_are_possible(const struct batch_header *header)
 
 const char *batch_header_decode(const uint8_t *bytes, uint32_t salt, struct batch_header *out)
 {
-    if (memcmp(bytes, BATCH_MAGIC, 4) != 0)
+    if (memcmp(bytes, batch_magic, sizeof batch_magic) != 0)
         return "no batch begins here";
     if (get_le32(bytes + 4) != crc32c(salt, bytes + 8, BATCH_HEADER_BYTES - 8))
         return "the batch's header does not match its checksum";

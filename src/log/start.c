@@ -22,16 +22,17 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define START_MAGIC   "VARVELOW"
 #define START_VERSION 1
 #define COPY_BYTES    48
 #define COPY_DISTANCE 512
 #define START_BYTES   (COPY_DISTANCE + COPY_BYTES)
 
+static const uint8_t magic[8] = "VARVELOW";
+
 static void encode(const struct start *start, uint64_t sequence, uint8_t *out)
 {
     memset(out, 0, COPY_BYTES);
-    memcpy(out, START_MAGIC, 8);
+    memcpy(out, magic, sizeof magic);
     put_le32(out + 8, START_VERSION);
     put_le64(out + 16, start->first);
     put_le64(out + 24, start->bytes_before);
@@ -42,7 +43,7 @@ static void encode(const struct start *start, uint64_t sequence, uint8_t *out)
 
 static const char *decode(const uint8_t *bytes, struct start *out)
 {
-    if (memcmp(bytes, START_MAGIC, 8) != 0)
+    if (memcmp(bytes, magic, sizeof magic) != 0)
         return "not a low-water mark";
     if (get_le32(bytes + 8) != START_VERSION)
         return "a low-water mark of an unknown version";
@@ -138,7 +139,7 @@ static bool overwrite_and_sync(const struct log_io *io, const char *path, const 
         ok = log_is_corrupt(err, path, 0, wrong);
     uint8_t copy[COPY_BYTES];
     if (ok)
-        encode(start, sequence_of(bytes + best * COPY_DISTANCE) + 1, copy);
+        encode(start, sequence_of(bytes + (size_t)best * COPY_DISTANCE) + 1, copy);
     ok = ok && write_copy(io, fd, 1 - best, copy, path, err) && write_copy(io, fd, best, copy, path, err);
     io->close(io->ctx, fd);
     return ok;

@@ -21,7 +21,7 @@ static struct log_block *tail_at(const struct log *log, uint32_t i)
 static void grow(struct log *log)
 {
     uint32_t cap = log->tail_cap != 0 ? 2 * log->tail_cap : RING_FIRST;
-    struct log_block **ring = mem_alloc(cap * sizeof *ring);
+    struct log_block **ring = mem_alloc(cap * sizeof(struct log_block *));
     for (uint32_t i = 0; i < log->tail_count; i++)
         ring[i] = tail_at(log, i);
     mem_free(log->tail);

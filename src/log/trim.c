@@ -22,11 +22,12 @@ static bool measure(struct log *log, uint64_t below, struct start *out, struct e
     struct chunk *chunk = NULL;
     struct seek seek = {.by = SEEK_OFFSET, .number = below};
     enum log_read_result result = read_seek(log, &seek, 1, 0, &chunk, err);
-    if (result != LOG_READ)
-        return result == LOG_READ_FAILED
-                   ? false
-                   : error_set(err, ERR_INTERNAL, "offset %" PRIu64 " of log %s is not where it should be",
-                               below, log->dir);
+    if (result == LOG_READ_FAILED)
+        return false;
+    if (result != LOG_READ) {
+        return error_set(err, ERR_INTERNAL, "offset %" PRIu64 " of log %s is not where it should be", below,
+                         log->dir);
+    }
     const struct batch_header *header = &chunk->parts[0].header;
     *out = (struct start){below, header->bytes_before, header->floor_time};
     struct log_cursor cursor;

@@ -78,9 +78,10 @@ static void check_continues(struct check *check, const struct scan *scan)
 {
     if (check->known &&
         (check->end != scan->head.first_offset || check->bytes_end != scan->head.bytes_before ||
-         check->time != scan->head.time_before))
+         check->time != scan->head.time_before)) {
         report(check, scan->path, 0, scan->head.first_offset, false,
                "the segment does not continue the one before");
+    }
 }
 
 /* `limit`: where the next segment begins; UINT64_MAX: this is the last one. */
@@ -149,9 +150,10 @@ static bool check_segments(struct check *check, const struct names *names, bool 
         from++;
     if (names->count != 0 && !started)
         report(check, check->dir, 0, 0, false, "there are segments and no start file");
-    if (names->count == 0 ? check->start.first != 0 : names->segments[from] > check->start.first)
+    if (names->count == 0 ? check->start.first != 0 : names->segments[from] > check->start.first) {
         report(check, check->dir, 0, check->start.first, false,
                "segments are missing from the low-water mark on");
+    }
     for (size_t i = from; i < names->count; i++) {
         uint64_t limit = i + 1 < names->count ? names->segments[i + 1] : UINT64_MAX;
         if (!check_segment(check, names->segments[i], limit, err))

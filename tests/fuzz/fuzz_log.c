@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,7 +53,7 @@ static struct file *make(const char *path)
     for (int i = 0; i < FILES; i++) {
         if (!files[i].exists) {
             files[i] = (struct file){.exists = true};
-            strcpy(files[i].path, path);
+            snprintf(files[i].path, sizeof files[i].path, "%s", path);
             return &files[i];
         }
     }
@@ -191,7 +192,7 @@ static int on_rename(void *ctx, const char *from, const char *to)
     struct file *file = find(from);
     if (file == NULL)
         return -ENOENT;
-    strcpy(file->path, to);
+    snprintf(file->path, sizeof file->path, "%s", to);
     return 0;
 }
 
@@ -355,7 +356,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint64_t offset;
         read_all(log);
         log_bounds(log, &bounds);
-        log_offset_of_time(log, data[1] * 7, &offset, &err);
+        log_offset_of_time(log, (int64_t)data[1] * 7, &offset, &err);
         log_offset_of_bytes(log, data[2], &offset, &err);
         log_trim(log, bounds.first + (bounds.next - bounds.first) / 2, &err);
         struct log_batch batch = {.done = done};

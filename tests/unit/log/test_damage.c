@@ -13,7 +13,7 @@ static struct bed *bed_on(struct sim_disk *disk, struct bed *bed)
 {
     *bed = (struct bed){.engine_options = {.io = &disk->io, .tail_bytes = 1},
                         .options = {.segment_bytes = SEGMENT_BYTES_LOWEST}};
-    strcpy(bed->dir, DIR_NAME);
+    snprintf(bed->dir, sizeof bed->dir, "%s", DIR_NAME);
     return bed;
 }
 
@@ -47,9 +47,10 @@ static enum served serve(struct sim_disk *disk, const char *what)
     enum served result = SERVED_REPORTED;
     bed.engine = log_engine_start(&bed.engine_options, &err);
     bed.log = log_open(bed.engine, bed.dir, &bed.options, &err);
-    if (bed.log == NULL)
+    if (bed.log == NULL) {
         CHECK(err.code == ERR_CORRUPT && err.text[0] != '\0' && err.hint[0] != '\0', "%s: %s", what,
               err.text);
+    }
     uint64_t offset = TRIMMED;
     while (bed.log != NULL) {
         struct log_chunk *chunk;
@@ -67,9 +68,10 @@ static enum served serve(struct sim_disk *disk, const char *what)
         struct log_cursor cursor;
         struct log_record record;
         log_cursor_init(&cursor, chunk, offset);
-        for (; log_cursor_next(&cursor, &record); offset++)
+        for (; log_cursor_next(&cursor, &record); offset++) {
             CHECK(record.offset == offset && record.time_ms == (int64_t)offset && record_is(&record, offset),
                   "%s: offset %" PRIu64, what, offset);
+        }
         log_chunk_unref(chunk);
     }
     bed_close(&bed);
@@ -154,7 +156,7 @@ static void test_files_that_are_cut_or_missing_are_reported(void **state)
     for (int i = 0; i < copy->names.count; i++) {
         if (str_ends(str_of(copy->names.entries[i].name), STR(".seg")) &&
             strcmp(copy->names.entries[i].name, last) > 0)
-            strcpy(last, copy->names.entries[i].name);
+            memcpy(last, copy->names.entries[i].name, sizeof last);
     }
     for (int i = 0; i < copy->names.count; i++) {
         const struct sim_entry *entry = &copy->names.entries[i];

@@ -14,7 +14,7 @@ static struct sim_disk *bed_on_disk(struct bed *bed, uint64_t seed)
 {
     struct sim_disk *disk = sim_new(seed);
     *bed = (struct bed){.engine_options = {.io = &disk->io}};
-    strcpy(bed->dir, DIR_NAME);
+    snprintf(bed->dir, sizeof bed->dir, "%s", DIR_NAME);
     clock_fake_set(1000, 1000000);
     bed_open(bed);
     return disk;
@@ -73,7 +73,7 @@ static void test_a_full_disk_can_be_trimmed(void **state)
     struct sim_disk *disk = sim_new(5);
     bed =
         (struct bed){.engine_options = {.io = &disk->io}, .options = {.segment_bytes = SEGMENT_BYTES_LOWEST}};
-    strcpy(bed.dir, DIR_NAME);
+    snprintf(bed.dir, sizeof bed.dir, "%s", DIR_NAME);
     bed_open(&bed);
     bed_fill(&bed, 300, 10);
     disk->faults.full = true;

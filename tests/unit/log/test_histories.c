@@ -176,10 +176,11 @@ static uint64_t recognise(struct history *history, const struct log_record *reco
 static void check_record(struct history *history, const struct log_record *record, uint64_t *last)
 {
     uint64_t known = history->at[record->offset];
-    if (known != UNKNOWN_HERE)
+    if (known != UNKNOWN_HERE) {
         EXPECT(history, is_record(history, record, known),
                "offset %" PRIu64 " is not record %" PRIu64 ": time %" PRId64, record->offset, known,
                record->time_ms);
+    }
     uint64_t number = known != UNKNOWN_HERE ? known : recognise(history, record);
     /* Appended in the order of their numbers, so they are in it, and none is there twice. */
     EXPECT(history, number > *last, "record %" PRIu64 " comes after %" PRIu64, number, *last);

@@ -135,7 +135,7 @@ static void *run_reader(void *arg)
     struct reader *reader = arg;
     uint64_t offset = 0;
     bool gap = false; /* it was overtaken by the trimmer once */
-    while (offset < APPENDERS * BATCHES * EACH) {
+    while (offset < (uint64_t)APPENDERS * BATCHES * EACH) {
         struct log_chunk *chunk;
         struct error err;
         enum log_read_result result =
