@@ -152,10 +152,12 @@ static void log_reply(const struct api_request *request)
     /* What has changed something is worth a line, but for messages, which are many. */
     const struct api_entry *entry = request->match.entry;
     if (request->method != API_GET && request->status < 300 && entry != NULL &&
-        entry->route->access != API_PUBLISH && entry->route->access != API_PUBLIC && !entry->route->frequent)
+        entry->route->access != API_PUBLISH && entry->route->access != API_PUBLIC &&
+        !entry->route->frequent) {
         LOG_INFO("changed over the API", LOG_TEXT("request_id", request->id_text),
                  LOG_TEXT("method", method_name(request->method)), LOG_STR("path", request->path),
                  LOG_TEXT("by", request->caller.name));
+    }
 }
 
 static enum MHD_Result send_reply(struct api_request *request)
@@ -318,10 +320,11 @@ static enum MHD_Result begin(struct api_request *request, const char *method)
         return refuse(request, 414, "URI_TOO_LONG", "the request's path and query are too long");
     if (!method_of(method, &request->method))
         return refuse(request, 405, "METHOD_NOT_ALLOWED", "there are GET, HEAD, POST, PUT and DELETE");
-    if (!access_host_ok(api, api_header(request, "Host")))
+    if (!access_host_ok(api, api_header(request, "Host"))) {
         return refuse(
             request, 421, "MISDIRECTED_REQUEST",
             "this listener answers to loopback names alone; others are listed in listeners.http.hosts");
+    }
     request->queries = arena_zalloc(&request->arena, QUERY_VALUES_MAX * sizeof(*request->queries));
     if (!route_find(api, request->method, request->path, &request->arena, &request->match, &err) ||
         !query_split(request->query, &request->arena, request->queries, &request->query_count, &err))
@@ -329,11 +332,12 @@ static enum MHD_Result begin(struct api_request *request, const char *method)
     if (request->match.entry == NULL)
         return no_route(request);
     look_at_body(request);
-    if (!type_ok(request))
+    if (!type_ok(request)) {
+        bool raw = request->match.entry->route->raw_body != NULL;
         return refuse(request, 415, "UNSUPPORTED_MEDIA_TYPE",
-                      request->match.entry->route->raw_body != NULL
-                          ? "the body's Content-Type is none of those taken here"
+                      raw ? "the body's Content-Type is none of those taken here"
                           : "the body is to be application/json");
+    }
     return request->has_body ? to_pool(request, PHASE_ADMIT) : MHD_YES;
 }
 

@@ -272,7 +272,7 @@ static struct session *free_session(struct shard *shard, const struct mqtt_conne
         if (shard_may_log(shard, LOG_LEVEL_INFO))
             LOG_INFO("session taken over", LOG_STR("client_id", session_client_id(session)));
         session_send_away(shard, session, MQTT_SESSION_TAKEN_OVER, NULL); /* [MQTT-3.1.4-3] */
-        session = session_find(shard, connect->client_id, hash); /* it may have ended */
+        session = session_find(shard, connect->client_id, hash);          /* it may have ended */
     }
     if (session != NULL && connect->clean_start) {
         session_end(shard, session); /* [MQTT-3.1.2-4] */
