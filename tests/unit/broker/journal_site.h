@@ -34,10 +34,8 @@ static inline void is_idle(struct shard *shard, void *arg)
         return;
     out->idle = false;
     snprintf(out->why_not, sizeof(out->why_not),
-             "shard %u: %u submitted, batch %d, done %zu, handed %zu, disk %zu, outbox %d, snapshot %d in "
-             "phase %d",
-             shard->index, sj->submitted, sj->batch != NULL, sj->done.len, handed, disk, boxes, snapshot,
-             sj->journal->snapshot.phase);
+             "shard %u: %u submitted, batch %d, done %zu, handed %zu, disk %zu, outbox %d, snapshot %d",
+             shard->index, sj->submitted, sj->batch != NULL, sj->done.len, handed, disk, boxes, snapshot);
 }
 
 static inline bool all_are_idle(const struct site *site, struct idleness *out)
