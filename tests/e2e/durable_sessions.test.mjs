@@ -407,7 +407,7 @@ describe('killed again and again under load', () => {
     const publishers = [];
     for (let i = 0; i < 3; i += 1) {
       const client = await open(unique(`pub${i}`));
-      publishers.push({ client, topic: `storm/${i}`, next: 0 });
+      publishers.push({ client, topic: `storm/${i}`, next: 0, unsent: new Set() });
     }
     const run = async (one) => {
       const failures = [];
@@ -416,8 +416,13 @@ describe('killed again and again under load', () => {
         const n = (one.next += 1);
         const sent = one.client.publishAsync(one.topic, `${n}`, { qos }).then(
           () => {},
-          // 0x92: PUBREL had been taken before the end of the broker (MQTT 5, 3.7.2.1: no error during recovery).
-          (error) => error.code === 0x92 || failures.push(error),
+          (error) => {
+            // What is published while MQTT.js sends its former messages again waits in a queue of its own; when the
+            // connection closes before its turn, MQTT.js gives it up, and it has never been sent.
+            if (error.message === 'Connection closed') one.unsent.add(n);
+            // 0x92: PUBREL had been taken before the end of the broker (MQTT 5, 3.7.2.1: no error during recovery).
+            else if (error.code !== 0x92) failures.push(error);
+          },
         );
         outstanding.add(sent);
         sent.finally(() => outstanding.delete(sent));
@@ -434,13 +439,14 @@ describe('killed again and again under load', () => {
     await delay(300);
     stopping = true;
     await Promise.all(runs);
+    const sent = (p) => numbers(p.next, 1).map(Number).filter((n) => !p.unsent.has(n));
     const complete = () =>
-      subscribers.every((s) => publishers.every((p) => new Set(s.got.get(p.topic) ?? []).size === p.next));
+      subscribers.every((s) => publishers.every((p) => new Set(s.got.get(p.topic) ?? []).size === sent(p).length));
     await until(complete, 'all messages at all subscribers', { timeout_ms: 30_000 }).catch((error) => {
       for (const s of subscribers) {
         for (const p of publishers) {
           const got = new Set(s.got.get(p.topic) ?? []);
-          const missing = numbers(p.next, 1).map(Number).filter((n) => !got.has(n));
+          const missing = sent(p).filter((n) => !got.has(n));
           if (missing.length > 0) t.diagnostic(`${p.topic}: ${missing.length} missing: ${missing.slice(0, 10)}`);
         }
       }
@@ -451,11 +457,11 @@ describe('killed again and again under load', () => {
       for (const s of subscribers) {
         const got = s.got.get(p.topic);
         if (qos === 2) {
-          assert.deepEqual(got, numbers(p.next, 1).map(Number), 'each once and in order');
+          assert.deepEqual(got, sent(p), 'each once and in order');
         } else {
           const seen = new Set();
           const first = got.filter((n) => !seen.has(n) && seen.add(n));
-          assert.deepEqual(first, numbers(p.next, 1).map(Number), 'each, in order of the first arrival');
+          assert.deepEqual(first, sent(p), 'each, in order of the first arrival');
         }
       }
     }
