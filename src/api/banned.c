@@ -112,14 +112,15 @@ static void create(struct api_request *request)
     struct error err;
     if (!name_ok(request, "who", ban.who))
         return;
-    if (!take_until(json_object_get(body, "until"), &ban.until_ms, &err) ||
-        (ban.kind == CATALOG_BAN_ADDRESS &&
-         !acl_address_parse(str_of(ban.who), address, &prefix_bits, &err)) ||
-        !catalog_ban_each(api_catalog(request), is_wanted, &wanted, &err))
-        api_reply_failure(request, &err);
-    else if (wanted.found)
+    bool ok = take_until(json_object_get(body, "until"), &ban.until_ms, &err) &&
+              (ban.kind != CATALOG_BAN_ADDRESS ||
+               acl_address_parse(str_of(ban.who), address, &prefix_bits, &err)) &&
+              catalog_ban_each(api_catalog(request), is_wanted, &wanted, &err);
+    if (ok && wanted.found) {
         api_reply_error(request, 400, "ALREADY_EXISTS", "%s %s is banned already", kind_of(&ban), ban.who);
-    else if (catalog_ban_put(api_catalog(request), &ban, &err))
+        return;
+    }
+    if (ok && catalog_ban_put(api_catalog(request), &ban, &err))
         api_reply_json(request, 200, ban_json(&ban));
     else
         api_reply_failure(request, &err);

@@ -22,10 +22,11 @@
 #include <assert.h>
 #include <stdio.h>
 
-#define IDLE_MS       75000 /* until the headers of the next request are complete */
-#define FIRST_MS      30000 /* the same for the first one */
-#define BODY_MS       60000
-#define DISCARD_BYTES ((size_t)16 << 20)
+#define IDLE_MS          75000 /* until the headers of the next request are complete */
+#define FIRST_MS         30000 /* the same for the first one */
+#define BODY_MS          60000
+#define DISCARD_BYTES    ((size_t)16 << 20)
+#define BODIES_BYTES_MAX ((size_t)128 << 20)
 
 /* ---- Suspending ------------------------------------------------------------------------------------------ */
 
@@ -151,10 +152,12 @@ static void log_reply(const struct api_request *request)
     /* What has changed something is worth a line, but for messages, which are many. */
     const struct api_entry *entry = request->match.entry;
     if (request->method != API_GET && request->status < 300 && entry != NULL &&
-        entry->route->access != API_PUBLISH && entry->route->access != API_PUBLIC && !entry->route->frequent)
+        entry->route->access != API_PUBLISH && entry->route->access != API_PUBLIC &&
+        !entry->route->frequent) {
         LOG_INFO("changed over the API", LOG_TEXT("request_id", request->id_text),
                  LOG_TEXT("method", method_name(request->method)), LOG_STR("path", request->path),
                  LOG_TEXT("by", request->caller.name));
+    }
 }
 
 static enum MHD_Result send_reply(struct api_request *request)
@@ -317,10 +320,11 @@ static enum MHD_Result begin(struct api_request *request, const char *method)
         return refuse(request, 414, "URI_TOO_LONG", "the request's path and query are too long");
     if (!method_of(method, &request->method))
         return refuse(request, 405, "METHOD_NOT_ALLOWED", "there are GET, HEAD, POST, PUT and DELETE");
-    if (!access_host_ok(api, api_header(request, "Host")))
+    if (!access_host_ok(api, api_header(request, "Host"))) {
         return refuse(
             request, 421, "MISDIRECTED_REQUEST",
             "this listener answers to loopback names alone; others are listed in listeners.http.hosts");
+    }
     request->queries = arena_zalloc(&request->arena, QUERY_VALUES_MAX * sizeof(*request->queries));
     if (!route_find(api, request->method, request->path, &request->arena, &request->match, &err) ||
         !query_split(request->query, &request->arena, request->queries, &request->query_count, &err))
@@ -328,11 +332,12 @@ static enum MHD_Result begin(struct api_request *request, const char *method)
     if (request->match.entry == NULL)
         return no_route(request);
     look_at_body(request);
-    if (!type_ok(request))
+    if (!type_ok(request)) {
+        bool raw = request->match.entry->route->raw_body != NULL;
         return refuse(request, 415, "UNSUPPORTED_MEDIA_TYPE",
-                      request->match.entry->route->raw_body != NULL
-                          ? "the body's Content-Type is none of those taken here"
+                      raw ? "the body's Content-Type is none of those taken here"
                           : "the body is to be application/json");
+    }
     return request->has_body ? to_pool(request, PHASE_ADMIT) : MHD_YES;
 }
 
@@ -344,16 +349,37 @@ static enum MHD_Result end_of_headers(struct api_request *request)
     return request->phase == PHASE_NEW ? to_pool(request, PHASE_ADMIT) : MHD_YES;
 }
 
+static void drop_body(struct api_request *request)
+{
+    buf_free(&request->body);
+    atomic_fetch_sub_explicit(&request->api->body_bytes, request->charged, memory_order_relaxed);
+    request->charged = 0;
+}
+
+/* Bodies of all requests together. False: there is no room for these bytes, and the request has its reply. */
+static bool charge_body(struct api_request *request, size_t bytes)
+{
+    size_t before = atomic_fetch_add_explicit(&request->api->body_bytes, bytes, memory_order_relaxed);
+    request->charged += bytes;
+    if (before + bytes <= BODIES_BYTES_MAX)
+        return true;
+    drop_body(request);
+    atomic_fetch_add_explicit(&request->api->counters.busy, 1, memory_order_relaxed);
+    api_reply_header(request, "Retry-After", "1");
+    reply_error_of(request, 503, "SERVICE_UNAVAILABLE", "too many bodies come at once: try again");
+    return false;
+}
+
 static enum MHD_Result receive(struct api_request *request, const char *upload, size_t *upload_len)
 {
     if (request->response != NULL || request->too_large ||
         *upload_len > request->body_max - request->body.len) {
         request->too_large = true;
         request->discarded += *upload_len;
-        buf_free(&request->body);
+        drop_body(request);
         if (request->discarded > DISCARD_BYTES)
             return MHD_NO; /* no end of it: cut */
-    } else {
+    } else if (charge_body(request, *upload_len)) {
         buf_append(&request->body, upload, *upload_len);
     }
     *upload_len = 0;
@@ -408,7 +434,7 @@ void exchange_completed(void *cls, struct MHD_Connection *connection, void **coo
     json_decref(request->json);
     if (request->body.data != NULL)
         mem_wipe(request->body.data, request->body.len); /* passwords come this way */
-    buf_free(&request->body);
+    drop_body(request);
     if (request->peer != NULL)
         park_peer(api, request->peer, clock_mono_ms() + IDLE_MS);
     if (request->counted)

@@ -4,6 +4,7 @@
 #include "broker/broker.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -97,15 +98,15 @@ static void write_broker(struct buf *out, struct broker *broker)
 static void write_process(struct buf *out)
 {
     struct rusage usage;
-    unsigned long pages = 0;
     FILE *statm = fopen("/proc/self/statm", "r");
     api_metric(out, "varve_build_info", "gauge", "Always 1; the version is a label.");
     api_metric_value(out, "varve_build_info", "{version=\"" VARVE_VERSION "\"}", 1);
     if (statm != NULL) {
-        if (fscanf(statm, "%*u %lu", &pages) == 1) {
+        char line[200], *resident;
+        if (fgets(line, sizeof(line), statm) != NULL && (resident = strchr(line, ' ')) != NULL) {
             api_metric(out, "varve_resident_memory_bytes", "gauge", "Resident memory of the process.");
             api_metric_value(out, "varve_resident_memory_bytes", NULL,
-                             (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE));
+                             strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE));
         }
         fclose(statm);
     }

@@ -2,12 +2,9 @@
  * `varve user`. */
 #include "api/api_internal.h"
 
-#include "auth/auth.h"
 #include "base/mem.h"
+#include "broker/credentials.h"
 #include "catalog/catalog.h"
-
-_Static_assert(SCRAM_SALT_BYTES == CATALOG_SCRAM_SALT_BYTES && SCRAM_KEY_BYTES == CATALOG_SCRAM_KEY_BYTES,
-               "the catalog keeps what auth derives");
 
 static const char user_schema[] =
     "{'type':'object','properties':{'user_id':{'type':'string'},'is_superuser':{'type':'boolean'}}}";
@@ -27,24 +24,6 @@ static bool known_authenticator(struct api_request *request)
     api_reply_error(request, 404, "NOT_FOUND",
                     "there is one authenticator, password_based:built_in_database");
     return false;
-}
-
-static bool set_password(struct catalog_user *user, struct str password, struct error *err)
-{
-    char hash[PASSWORD_HASH_BYTES];
-    struct scram_credentials scram;
-    if (!password_hash(password, hash, err) || !scram_derive(password, SCRAM_ITERATIONS, &scram, err))
-        return false;
-    mem_free(user->password_hash);
-    user->password_hash = mem_strdup(hash);
-    user->has_scram = true;
-    user->scram_iterations = scram.iterations;
-    memcpy(user->scram_salt, scram.salt, sizeof(scram.salt));
-    memcpy(user->scram_stored_key, scram.stored_key, sizeof(scram.stored_key));
-    memcpy(user->scram_server_key, scram.server_key, sizeof(scram.server_key));
-    mem_wipe(hash, sizeof(hash));
-    mem_wipe(&scram, sizeof(scram));
-    return true;
 }
 
 struct listing {
@@ -89,7 +68,7 @@ static void create(struct api_request *request)
     if (!known_authenticator(request) || !name_ok(request, "user_id", name))
         return;
     user.username = mem_strdup(name);
-    if (set_password(&user, str_of(json_string_value(json_object_get(body, "password"))), &err) &&
+    if (user_set_password(&user, str_of(json_string_value(json_object_get(body, "password"))), &err) &&
         catalog_user_put(api_catalog(request), &user, true, &err))
         api_reply_json(request, 201, user_json(&user));
     else
@@ -128,7 +107,7 @@ static void update(struct api_request *request)
         return;
     if (superuser != NULL)
         user.superuser = json_is_true(superuser);
-    if ((password == NULL || set_password(&user, str_of(json_string_value(password)), &err)) &&
+    if ((password == NULL || user_set_password(&user, str_of(json_string_value(password)), &err)) &&
         catalog_user_put(api_catalog(request), &user, false, &err))
         api_reply_json(request, 200, user_json(&user));
     else

@@ -77,10 +77,11 @@ static json_t *parameters(const struct api_route *route)
                             "description", rest ? "percent-encoded; it may hold slashes" : "percent-encoded",
                             "schema", "type", "string"));
     }
-    for (const struct api_param *param = route->params; param != NULL && param->name != NULL; param++)
+    for (const struct api_param *param = route->params; param != NULL && param->name != NULL; param++) {
         json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:s, s:o}", "name", param->name, "in", "query",
                                               "required", param->required, "description", param->description,
                                               "schema", param_schema(param)));
+    }
     return list;
 }
 
@@ -142,11 +143,10 @@ static json_t *responses(const struct api_route *route)
     unsigned success = route->status != 0 ? route->status : route->answer != NULL ? 200 : 204;
     snprintf(status, sizeof(status), "%u", success);
     json_t *answer = json_pack("{s:s}", "description", route->answer != NULL ? "the answer" : "done");
-    if (route->answer != NULL)
-        json_object_set_new(answer, "content",
-                            json_pack("{s:{s:o}}",
-                                      route->answer_type != NULL ? route->answer_type : "application/json",
-                                      "schema", parsed(route->answer)));
+    if (route->answer != NULL) {
+        const char *type = route->answer_type != NULL ? route->answer_type : "application/json";
+        json_object_set_new(answer, "content", json_pack("{s:{s:o}}", type, "schema", parsed(route->answer)));
+    }
     json_object_set_new(out, status, answer);
     add_errors(out, route);
     return out;

@@ -5,8 +5,8 @@
 #include "api/api_internal.h"
 
 #include "base/mem.h"
+#include "broker/acl.h"
 #include "catalog/catalog.h"
-#include "mqtt/topic.h"
 
 static const char rule_schema[] =
     "{'type':'object','required':['topic','permission'],'additionalProperties':false,'properties':{"
@@ -123,22 +123,6 @@ static void show(struct api_request *request, enum about about)
 
 /* ---- Writing --------------------------------------------------------------------------------------------- */
 
-/* A topic filter, perhaps with placeholders, or any text behind "eq ". */
-static bool check_topic(const char *text, struct error *err)
-{
-    static const struct str known[] = {{"clientid", 8}, {"username", 8}};
-    static const struct str values[] = {{"x", 1}, {"x", 1}};
-    struct str bare = str_starts(str_of(text), STR("eq ")) ? str_of(text + 3) : str_of(text);
-    struct topic_filter filter;
-    struct buf expanded = {0};
-    bool good = topic_filter_parse(bare, &filter) && !filter.shared &&
-                topic_template_expand(bare, known, values, LENGTH(known), &expanded);
-    buf_free(&expanded);
-    return good ||
-           error_set(err, ERR_INVALID,
-                     "\"%.200s\" is no topic filter; placeholders are ${clientid} and ${username}", text);
-}
-
 static bool read_rules(json_t *list, struct catalog_rule *out, struct error *err)
 {
     size_t i;
@@ -152,7 +136,7 @@ static bool read_rules(json_t *list, struct catalog_rule *out, struct error *err
             .subscribe = action == NULL || strcmp(action, "publish") != 0,
             .topic = (char *)json_string_value(json_object_get(rule, "topic")),
         };
-        if (!check_topic(out[i].topic, err))
+        if (!acl_topic_check(out[i].topic, err))
             return error_wrap(err, "rules[%zu].topic", i);
     }
     return true;

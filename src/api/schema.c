@@ -202,7 +202,7 @@ static bool check_one_of(struct check *check, json_t *alternatives, json_t *valu
     size_t i;
     json_t *alternative;
     struct check attempt = *check;
-    struct error last;
+    struct error last = {0};
     attempt.err = &last;
     json_array_foreach(alternatives, i, alternative)
     {

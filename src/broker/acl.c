@@ -15,6 +15,27 @@
 
 #define LITERAL_PREFIX "eq "
 
+bool acl_topic_check(const char *text, struct error *err)
+{
+    static const struct str names[] = {{"clientid", 8}, {"username", 8}};
+    static const struct str values[] = {{"x", 1}, {"x", 1}};
+    struct str bare = str_starts(str_of(text), STR("eq ")) ? str_of(text + 3) : str_of(text);
+    struct topic_filter filter;
+    if (!topic_filter_parse(bare, &filter))
+        return error_set(err, ERR_INVALID, "\"%s\" is no topic filter", text);
+    if (filter.shared) {
+        error_set(err, ERR_INVALID, "\"%s\": rules are about topics, not about shared subscriptions", text);
+        return error_hint(err, "leave out $share/GROUP/");
+    }
+    struct buf expanded = {0};
+    bool known = topic_template_expand(bare, names, values, 2, &expanded);
+    buf_free(&expanded);
+    if (known)
+        return true;
+    error_set(err, ERR_INVALID, "\"%s\" has an unknown placeholder", text);
+    return error_hint(err, "there are ${clientid} and ${username}");
+}
+
 void acl_rule_free(struct acl_rule *rule)
 {
     mem_free(rule->username);

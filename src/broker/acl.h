@@ -28,6 +28,10 @@ struct acl_rule {
     size_t topic_count;
 };
 
+/* Whether a text can be the topic of a rule: a topic filter, not a shared one, perhaps with ${clientid} and ${username} in it; or
+ * any filter behind "eq ". Errors: ERR_INVALID. */
+bool acl_topic_check(const char *text, struct error *err);
+
 void acl_rule_free(struct acl_rule *rule); /* what it holds, not the struct */
 
 /* "10.0.0.0/8", "192.168.1.7", "2001:db8::/32". Errors: ERR_INVALID. */

@@ -58,28 +58,6 @@ static void print_help(void)
 
 /* ---- Add ------------------------------------------------------------------------------------------------- */
 
-/* A topic filter, perhaps with placeholders, or any text behind "eq ". */
-static bool check_topic(const char *text, struct error *err)
-{
-    static const struct str names[] = {{"clientid", 8}, {"username", 8}};
-    static const struct str values[] = {{"x", 1}, {"x", 1}};
-    struct str bare = str_starts(str_of(text), STR("eq ")) ? str_of(text + 3) : str_of(text);
-    struct topic_filter filter;
-    if (!topic_filter_parse(bare, &filter))
-        return error_set(err, ERR_INVALID, "\"%s\" is no topic filter", text);
-    if (filter.shared) {
-        error_set(err, ERR_INVALID, "\"%s\": rules are about topics, not about shared subscriptions", text);
-        return error_hint(err, "leave out $share/GROUP/");
-    }
-    struct buf expanded = {0};
-    bool known = topic_template_expand(bare, names, values, 2, &expanded);
-    buf_free(&expanded);
-    if (known)
-        return true;
-    error_set(err, ERR_INVALID, "\"%s\" has an unknown placeholder", text);
-    return error_hint(err, "there are ${clientid} and ${username}");
-}
-
 static bool last_position(const struct catalog_rule *rule, void *arg)
 {
     int64_t *last = arg;
@@ -92,7 +70,7 @@ static bool check_rule(const struct acl_command *command, int64_t *position, str
 {
     uint8_t address[16], prefix_bits;
     for (size_t i = 0; i < command->topic_count; i++) {
-        if (!check_topic(command->topics[i], err))
+        if (!acl_topic_check(command->topics[i], err))
             return false;
     }
     if ((command->username != NULL && !manage_check_text("user name", command->username, UINT16_MAX, err)) ||

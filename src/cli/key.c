@@ -109,10 +109,10 @@ static json_t *settings(const struct key_command *command)
         json_object_set_new(body, "role", json_string(command->role));
     if (command->description != NULL)
         json_object_set_new(body, "desc", json_string(command->description));
-    if (command->expires != NULL)
-        json_object_set_new(
-            body, "expired_at",
-            json_string(strcmp(command->expires, "never") == 0 ? "infinity" : command->expires));
+    if (command->expires != NULL) {
+        bool never = strcmp(command->expires, "never") == 0;
+        json_object_set_new(body, "expired_at", json_string(never ? "infinity" : command->expires));
+    }
     if (command->enabled >= 0)
         json_object_set_new(body, "enable", json_boolean(command->enabled));
     return body;

@@ -2,6 +2,7 @@
  * printed but a password that --generate has made, once. */
 #include "auth/auth.h"
 #include "base/mem.h"
+#include "broker/credentials.h"
 #include "cli/cli_internal.h"
 #include "cli/manage_internal.h"
 
@@ -11,9 +12,6 @@
 #define GENERATED_LETTERS 20
 #define NAME_BYTES_MAX    1024
 #define NOTE_BYTES_MAX    1024
-
-_Static_assert(SCRAM_SALT_BYTES == CATALOG_SCRAM_SALT_BYTES && SCRAM_KEY_BYTES == CATALOG_SCRAM_KEY_BYTES,
-               "the catalog keeps what auth derives");
 
 struct user_command {
     const char *verb;
@@ -100,26 +98,6 @@ static int print_done(const struct user_command *command, const struct catalog_u
 
 /* ---- Create and update ----------------------------------------------------------------------------------- */
 
-static bool set_password(struct catalog_user *user, struct str password, struct error *err)
-{
-    char hash[PASSWORD_HASH_BYTES];
-    struct scram_credentials scram;
-    if (!password_hash(password, hash, err) || !scram_derive(password, SCRAM_ITERATIONS, &scram, err))
-        return false;
-    if (user->password_hash != NULL)
-        mem_wipe(user->password_hash, strlen(user->password_hash));
-    mem_free(user->password_hash);
-    user->password_hash = mem_strdup(hash);
-    user->has_scram = true;
-    user->scram_iterations = scram.iterations;
-    memcpy(user->scram_salt, scram.salt, sizeof(scram.salt));
-    memcpy(user->scram_stored_key, scram.stored_key, sizeof(scram.stored_key));
-    memcpy(user->scram_server_key, scram.server_key, sizeof(scram.server_key));
-    mem_wipe(hash, sizeof(hash));
-    mem_wipe(&scram, sizeof(scram));
-    return true;
-}
-
 static void drop_password(struct catalog_user *user)
 {
     if (user->password_hash != NULL)
@@ -134,15 +112,16 @@ static bool choose_password(struct user_command *command, struct catalog_user *u
 {
     if (command->generate) {
         password_generate(command->generated, GENERATED_LETTERS);
-        return set_password(user, str_of(command->generated), err);
+        return user_set_password(user, str_of(command->generated), err);
     }
     if (command->password != NULL) {
         if (command->password[0] == '\0')
             return error_set(err, ERR_INVALID, "the password is empty");
-        return set_password(user, str_of(command->password), err);
+        return user_set_password(user, str_of(command->password), err);
     }
     struct buf typed = {0};
-    bool ok = manage_read_password(user->username, &typed, err) && set_password(user, buf_str(&typed), err);
+    bool ok =
+        manage_read_password(user->username, &typed, err) && user_set_password(user, buf_str(&typed), err);
     mem_wipe(typed.data, typed.cap);
     buf_free(&typed);
     return ok;

@@ -53,7 +53,7 @@ static char *url_of_run_json(const char *dir)
 
 static bool find_url(struct http_client *client, const struct http_client_options *options, struct error *err)
 {
-    const char *given = options->url != NULL ? options->url : getenv("VARVE_URL");
+    const char *given = options->url != NULL ? options->url : secure_getenv("VARVE_URL");
     if (given != NULL && given[0] != '\0')
         client->url = mem_strdup(given);
     else if (options->dir != NULL)
@@ -84,7 +84,7 @@ static char *key_of_file(const char *dir)
 
 static bool find_key(struct http_client *client, const struct http_client_options *options, struct error *err)
 {
-    const char *given = options->key != NULL ? options->key : getenv("VARVE_API_KEY");
+    const char *given = options->key != NULL ? options->key : secure_getenv("VARVE_API_KEY");
     if (given != NULL && given[0] != '\0')
         client->credentials = mem_strdup(given);
     else if (options->dir != NULL)

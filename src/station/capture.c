@@ -182,14 +182,16 @@ uint8_t capture_reason(const struct error *err)
 static bool submit(struct capture_batch *batch)
 {
     struct error err;
-    struct log *log = station_log_enter(batch->station);
+    struct station *station = station_ref(batch->station); /* a batch that is taken may be done at once */
+    struct log *log = station_log_enter(station);
     bool taken = false;
     if (log == NULL) {
-        station_gone(batch->station, &err);
+        station_gone(station, &err);
     } else {
         taken = log_append(log, &batch->batch, &err);
-        station_log_leave(batch->station);
+        station_log_leave(station);
     }
+    station_unref(station);
     if (taken)
         return true;
     if (err.code == ERR_BUSY)

@@ -127,6 +127,7 @@ static bool decode(struct consumer **out, struct station *station, struct str na
                    struct error *err)
 {
     size_t len = value.len >= 2 ? (size_t)(uint8_t)value.data[0] | (size_t)(uint8_t)value.data[1] << 8 : 0;
+    *out = NULL;
     if (value.len < 2 + len)
         return error_set(err, ERR_CORRUPT, "the stored position is too short");
     struct consumer *consumer = consumer_new(station, name, str_make(value.data + 2, len));
@@ -145,7 +146,7 @@ static void load(struct str station_name, struct str name, struct str value, voi
 {
     struct stations *stations = arg;
     struct station *station = stations_find(stations, station_name);
-    struct consumer *consumer;
+    struct consumer *consumer = NULL;
     struct error err;
     bool found;
     if (station == NULL)

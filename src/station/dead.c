@@ -161,11 +161,12 @@ static bool send(struct dead_job *job)
         job->ok = true; /* all are expelled */
         return false;
     }
-    log = station_log_enter(job->dead);
-    if (log == NULL)
-        return station_gone(job->dead, &job->err);
-    ok = log_append(log, &job->batch, &job->err);
-    station_log_leave(job->dead);
+    struct station *dead = station_ref(job->dead); /* the job may be over before log_append() returns */
+    log = station_log_enter(dead);
+    ok = log != NULL ? log_append(log, &job->batch, &job->err) : station_gone(dead, &job->err);
+    if (log != NULL)
+        station_log_leave(dead);
+    station_unref(dead);
     return ok;
 }
 

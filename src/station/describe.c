@@ -152,7 +152,8 @@ bool station_stats(struct stations *stations, struct str name, struct station_st
 /* ---- Groups ---------------------------------------------------------------------------------------------- */
 
 /* `text` gets the strings: the group may go. */
-static struct station_group_info info_of(const struct consumer *consumer, uint64_t log_next, struct buf *text)
+static struct station_group_info info_of(const struct consumer *consumer, const struct log_bounds *bounds,
+                                         struct buf *text)
 {
     struct str filter = consumer->filter != NULL ? str_of(consumer->filter) : STR("");
     struct station_group_info info = {
@@ -165,7 +166,10 @@ static struct station_group_info info_of(const struct consumer *consumer, uint64
         .dead_letters = get(&consumer->dead_letters),
         .members = consumer_members(consumer),
     };
-    info.lag = (log_next > info.next ? log_next - info.next : 0) + info.in_flight;
+    /* What is expelled is behind it, although it may not have noticed. */
+    info.next = info.next > bounds->first ? info.next : bounds->first;
+    info.acked = info.acked > bounds->first ? info.acked : bounds->first;
+    info.lag = (bounds->next > info.next ? bounds->next - info.next : 0) + info.in_flight;
     buf_reset(text);
     buf_append_str(text, str_of(consumer->name));
     buf_append_str(text, filter);
@@ -174,7 +178,7 @@ static struct station_group_info info_of(const struct consumer *consumer, uint64
     return info;
 }
 
-static uint64_t end_of(struct station *station)
+static struct log_bounds bounds_of(struct station *station)
 {
     struct log_bounds bounds = {0};
     struct log *log = station_log_enter(station);
@@ -182,7 +186,7 @@ static uint64_t end_of(struct station *station)
         log_bounds(log, &bounds);
         station_log_leave(station);
     }
-    return bounds.next;
+    return bounds;
 }
 
 bool station_groups_each(struct stations *stations, struct str name,
@@ -201,11 +205,11 @@ bool station_groups_each(struct stations *stations, struct str name,
     LIST_EACH(it, &station->consumers)
     all[count++] = consumer_ref(consumer_of_link(it));
     pthread_mutex_unlock(&station->lock);
-    uint64_t end = end_of(station);
+    const struct log_bounds bounds = bounds_of(station);
     struct buf text = {0};
     bool more = true;
     for (size_t i = 0; i < count; i++) {
-        struct station_group_info info = info_of(all[i], end, &text);
+        struct station_group_info info = info_of(all[i], &bounds, &text);
         more = more && each(&info, arg);
         consumer_unref(all[i]);
     }
@@ -222,8 +226,9 @@ bool station_group_get(struct stations *stations, struct str name, struct str gr
     if (station == NULL)
         return false;
     struct consumer *consumer = consumer_find(station, group, err);
+    const struct log_bounds bounds = bounds_of(station);
     if (consumer != NULL)
-        *out = info_of(consumer, end_of(station), text);
+        *out = info_of(consumer, &bounds, text);
     consumer_unref(consumer);
     station_unref(station);
     return consumer != NULL;

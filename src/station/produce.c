@@ -312,18 +312,17 @@ bool stations_produce_wait(struct stations *stations, struct str name, struct st
                     .duplicates = produce->duplicates,
                     .done = wait_done},
     };
-    if (!stations_produce(stations, name, &wait.produce, err))
-        return false;
     pthread_mutex_init(&wait.lock, NULL);
     pthread_cond_init(&wait.changed, NULL);
+    bool taken = stations_produce(stations, name, &wait.produce, err);
     pthread_mutex_lock(&wait.lock);
-    while (!wait.done)
+    while (taken && !wait.done)
         pthread_cond_wait(&wait.changed, &wait.lock);
     pthread_mutex_unlock(&wait.lock);
     pthread_cond_destroy(&wait.changed);
     pthread_mutex_destroy(&wait.lock);
-    if (wait.err.code == ERR_NONE)
-        return true;
+    if (!taken || wait.err.code == ERR_NONE)
+        return taken;
     if (err != NULL)
         *err = wait.err;
     return error_wrap(err, "station %.*s", STR_ARG(name));

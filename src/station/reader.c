@@ -73,8 +73,8 @@ static uint64_t acknowledged(struct reader *reader)
 
 static void tell_position(struct reader *reader)
 {
-    if (reader->position == NULL || reader->finding)
-        return;
+    if (reader->position == NULL || reader->finding || station_is_closed(reader->station))
+        return; /* a station that is deleted may come again by its name: with other offsets */
     uint64_t offset = acknowledged(reader);
     if (offset == reader->stored_next)
         return;

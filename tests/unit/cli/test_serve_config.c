@@ -62,6 +62,12 @@ static const struct row rows[] = {
     CONFIG("log.format", "json", log_format, LOG_FORMAT_JSON),
     {"listeners.http.bind", "127.0.0.1:1", IN_CONFIG, TEXT, offsetof(struct serve_config, http.bind),
      sizeof(char *), 0, "127.0.0.1:1"},
+    CONFIG("listeners.http.enabled", "false", http_enabled, 0),
+    CONFIG("listeners.http.max_connections", "7", http.max_connections, 7),
+    CONFIG("listeners.http.max_body_bytes", "2KiB", http.max_body_bytes, 2048),
+    CONFIG("listeners.http.metrics_need_key", "true", http.metrics_need_key, 1),
+    {"listeners.http.tls.key", "/http.key", IN_CONFIG, TEXT, offsetof(struct serve_config, http.tls_key_file),
+     sizeof(char *), 0, "/http.key"},
     SETTING("allow_anonymous", "true", auth.allow_anonymous, 1),
     SETTING("mqtt.max_packet_bytes", "2KiB", mqtt.max_packet_bytes, 2048),
     SETTING("mqtt.max_topic_levels", "7", mqtt.max_topic_levels, 7),
@@ -85,6 +91,7 @@ static const struct row rows[] = {
     SETTING("sessions.max_total_queued_bytes", "6GiB", sessions.max_total_queued_bytes, INT64_C(6) << 30),
     SETTING("sessions.when_full", "disconnect", sessions.when_full, QUEUE_DISCONNECT),
     SETTING("sessions.queue_qos0", "true", sessions.queue_qos0, 1),
+    SETTING("sessions.sync", "250ms", sessions.sync_ms, 250),
     SETTING("shared_subscriptions.strategy", "local_first", share_strategy, SHARE_LOCAL_FIRST),
     SETTING("retained.max_messages", "5000000000", retained_max_messages, INT64_C(5000000000)),
     SETTING("retained.max_bytes", "7GiB", retained_max_bytes, INT64_C(7) << 30),
@@ -307,6 +314,29 @@ static void test_certificates_by_host_name_come_in_order(void **state)
     serve_config_free(&config);
 }
 
+static void test_the_http_listener_has_its_certificate_and_its_names(void **state)
+{
+    (void)state;
+    static const char *const sets[] = {
+        "listeners.http.tls.cert=/http.pem",
+        "listeners.http.tls.key=/http.key",
+        "listeners.http.hosts=[broker.example, b.example]",
+    };
+    struct serve_config config;
+    load(&config, NULL, 0);
+    assert_true(config.http_enabled);
+    assert_null(config.http.tls_cert_file);
+    assert_int_equal(config.http.host_count, 0);
+    assert_int_equal(config.http.max_body_bytes, 1 << 20);
+    serve_config_free(&config);
+    load(&config, sets, LENGTH(sets));
+    assert_string_equal(config.http.tls_cert_file, "/http.pem");
+    assert_string_equal(config.http.tls_key_file, "/http.key");
+    assert_int_equal(config.http.host_count, 2);
+    assert_string_equal(config.http.hosts[1], "b.example");
+    serve_config_free(&config);
+}
+
 /* ---- Rules ------------------------------------------------------------------------------------------------ */
 
 static void test_rules_are_read_whole_and_in_order(void **state)
@@ -344,6 +374,8 @@ static void test_what_is_wrong_is_named(void **state)
         const char *set;
         const char *text;
     } bad[] = {
+        {"listeners.http.tls.cert=/http.pem", "--set: listeners.http.tls.key: is needed with cert"},
+        {"listeners.http.max_body_bytes=1", "--set: listeners.http.max_body_bytes: is from 1KiB to 256MiB"},
         {"mqtt.max_qos=3", "--set: mqtt.max_qos: expected a whole number from 0 to 2, not \"3\""},
         {"mqtt.max_qoss=1", "--set: mqtt.max_qoss: unknown key"},
         {"mqtt.max_packet_bytes=257MiB",
@@ -388,6 +420,8 @@ static void test_what_is_wrong_is_named(void **state)
 
 static bool is_covered(const char *path)
 {
+    if (strcmp(path, "listeners.http.tls.cert") == 0) /* has a test of its own */
+        return true;
     TABLE_EACH(row, rows)
     {
         if (strcmp(row->key, path) == 0)
@@ -509,6 +543,7 @@ static void test_the_examples_of_the_documentation_are_taken(void **state)
 }
 
 RUN_TESTS(cmocka_unit_test(test_each_key_lands_in_its_setting),
+          cmocka_unit_test(test_the_http_listener_has_its_certificate_and_its_names),
           cmocka_unit_test(test_each_key_of_a_listener_lands_in_its_options),
           cmocka_unit_test(test_without_a_certificate_only_tcp_and_ws_listen_on_loopback),
           cmocka_unit_test(test_listeners_have_names_of_their_own_and_may_be_switched_off),

@@ -38,7 +38,6 @@ struct depot {
 static inline void depot_open(struct depot *depot)
 {
     struct error err = {0};
-    log_set_level(LOG_LEVEL_ERROR);
     depot->site.catalog = catalog_open(depot->site.dir, &err);
     if (depot->site.catalog == NULL)
         fail_msg("%s", err.text);
@@ -86,6 +85,7 @@ static inline void depot_open(struct depot *depot)
 static inline void depot_start(struct depot *depot, unsigned reactors)
 {
     *depot = (struct depot){.reactors = reactors};
+    log_set_level(LOG_LEVEL_ERROR);
     harness_make_dir(depot->site.dir);
     depot_open(depot);
 }
