@@ -8,6 +8,7 @@
 
 #include "broker_test.h"
 
+#include "base/clock.h"
 #include "broker/journal_internal.h"
 
 /* ---- Quiet ----------------------------------------------------------------------------------------------- */
@@ -52,8 +53,9 @@ static inline bool all_are_idle(const struct site *site, struct idleness *out)
 static inline void site_settle(const struct site *site)
 {
     struct idleness idleness;
-    for (unsigned i = 0; !all_are_idle(site, &idleness); i++) {
-        if (i == PATIENCE_S * 1000)
+    int64_t end_ms = clock_mono_ms() + PATIENCE_S * 1000;
+    while (!all_are_idle(site, &idleness)) {
+        if (clock_mono_ms() > end_ms)
             fail_msg("not idle after %d s: %s", PATIENCE_S, idleness.why_not);
         usleep(1000);
     }
