@@ -253,27 +253,39 @@ static bool sync_dir(const char *dir, struct error *err)
     return ok;
 }
 
+static int begins_deleted(const struct dirent *entry)
+{
+    return entry->d_name[0] == '-';
+}
+
+/* `name` without the dash. One that was created again meanwhile keeps its row. */
+static bool finish_deletion(struct stations *stations, const char *name, struct error *err)
+{
+    char path[PATH_BYTES];
+    struct error missing = {0};
+    bool created_again = access(path_of(stations, "", name, path), F_OK) == 0;
+    if (!created_again && !catalog_station_delete(stations->catalog, str_of(name), &missing) &&
+        missing.code != ERR_NOT_FOUND) {
+        if (err != NULL)
+            *err = missing;
+        return error_wrap(err, "finish deleting station %s", name);
+    }
+    return log_delete(stations->engine, path_of(stations, "-", name, path), err);
+}
+
 /* Finishes deletions that a crash has cut short. */
 static bool finish_deletions(struct stations *stations, struct error *err)
 {
-    DIR *dir = opendir(stations->dir);
-    if (dir == NULL)
-        return error_errno(err, errno, "open %s", stations->dir);
+    struct dirent **entries;
+    int count = scandir(stations->dir, &entries, begins_deleted, NULL);
+    if (count < 0)
+        return error_errno(err, errno, "read %s", stations->dir);
     bool ok = true;
-    for (struct dirent *entry; ok && (entry = readdir(dir)) != NULL;) {
-        char path[PATH_BYTES];
-        struct error ignored = {0};
-        const char *name = entry->d_name + 1;
-        if (entry->d_name[0] != '-')
-            continue;
-        bool created_again = access(path_of(stations, "", name, path), F_OK) == 0;
-        ok = created_again || catalog_station_delete(stations->catalog, str_of(name), &ignored) ||
-             ignored.code == ERR_NOT_FOUND || error_wrap(&ignored, "finish deleting station %s", name);
-        ok = ok && log_delete(stations->engine, path_of(stations, "-", name, path), &ignored);
-        if (!ok && err != NULL)
-            *err = ignored;
+    for (int i = 0; i < count; i++) {
+        ok = ok && finish_deletion(stations, entries[i]->d_name + 1, err);
+        free(entries[i]); /* the C library's */
     }
-    closedir(dir);
+    free(entries);
     return ok;
 }
 
