@@ -5,7 +5,7 @@ import { execFile, spawn } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 
-import { Broker, varve } from './lib/broker.mjs';
+import { Broker } from './lib/broker.mjs';
 import * as mqttjs from './lib/mqttjs.mjs';
 import { PATIENCE_MS, unique, until } from './lib/wait.mjs';
 
@@ -20,7 +20,7 @@ async function publishAll(publisher, topic, texts) {
   }
 }
 
-// A broker with these stations, made before it starts.
+// A broker with these stations.
 async function withStations(t, stations, config = {}) {
   const broker = new Broker(config);
   t.after(() => {
@@ -28,11 +28,11 @@ async function withStations(t, stations, config = {}) {
     broker.child.kill('SIGKILL');
     if (broker.gone) assert.fail(`the broker has died: ${JSON.stringify(broker.gone)}\n${broker.tail()}`);
   });
+  await broker.start();
   for (const [name, object] of Object.entries(stations)) {
     const { code, stderr } = await broker.cli('station', 'create', name, '--set', JSON.stringify(object));
     assert.equal(code, 0, stderr);
   }
-  await broker.start();
   return broker;
 }
 
@@ -237,34 +237,4 @@ test('retention by messages expels the oldest; a reader starts at what is held',
   assert.deepEqual(await payloads(broker, 'x', 10), range(10, 30));
   await publisher.endAsync();
   await broker.stop();
-});
-
-test('varve station makes, shows, changes and deletes stations, but not beside a running broker', async (t) => {
-  const broker = new Broker();
-  const run = async (...args) => {
-    const { code, stdout, stderr } = await broker.cli('station', ...args);
-    assert.equal(code, 0, stderr);
-    return stdout;
-  };
-  const made = JSON.parse(await run('create', 'Tele', '--set', '{"topics":["t/#"]}'));
-  assert.equal(made.name, 'tele');
-  assert.equal(made.retention.age, '7d');
-  assert.equal(made.state.status, 'running');
-  assert.equal(await run('list'), 'tele\n');
-  const changed = JSON.parse(await run('update', 'tele', '--set', '{"retention":{"messages":5}}'));
-  assert.deepEqual(changed.retention, { age: '7d', bytes: '0', messages: 5, acked: false });
-  await broker.start();
-  t.after(() => broker.child?.kill('SIGKILL'));
-  const beside = await broker.cli('station', 'list');
-  assert.equal(beside.code, 1);
-  assert.match(beside.stderr, /a broker uses the data directory/);
-  await broker.stop({ keep: true });
-  assert.equal(JSON.parse(await run('list', '--json'))[0].name, 'tele');
-  await run('delete', 'tele');
-  assert.equal(await run('list'), '');
-  const missing = await broker.cli('station', 'show', 'tele');
-  assert.equal(missing.code, 1);
-  assert.match(missing.stderr, /no station "tele"/);
-  const usage = await varve(['station', 'create']);
-  assert.equal(usage.code, 2);
 });
