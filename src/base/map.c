@@ -126,3 +126,28 @@ void *map_next(const struct map *map, size_t *position)
     }
     return NULL;
 }
+
+static size_t reverse_bits(size_t value)
+{
+    size_t reversed = 0;
+    for (unsigned i = 0; i < 8 * sizeof(value); i++, value >>= 1)
+        reversed = reversed << 1 | (value & 1);
+    return reversed;
+}
+
+/* One step visits the items of one home. Homes are counted with the highest bit first: when the table grows, those that
+ * have been visited split into ones that have been, too; when it shrinks, two of them become one. */
+size_t map_scan(const struct map *map, size_t cursor, void (*each)(void *item, void *arg), void *arg)
+{
+    if (map->count == 0)
+        return 0;
+    size_t i = cursor & map->mask;
+    for (size_t distance = 0;; distance++, i = (i + 1) & map->mask) {
+        const struct map_slot *slot = &map->slots[i];
+        if (slot->item == NULL || distance_of(map, i) < distance)
+            break;
+        if (distance_of(map, i) == distance)
+            each(slot->item, arg);
+    }
+    return reverse_bits(reverse_bits(cursor | ~map->mask) + 1);
+}

@@ -64,4 +64,8 @@ void map_free(struct map *map);
 /* Iterates: `for (size_t i = 0; (item = map_next(map, &i)) != NULL;)`. The map must not change meanwhile. */
 void *map_next(const struct map *map, size_t *position);
 
+/* Iterates in steps between which the map may change: start with cursor 0, go on with what is returned, until that is 0.
+ * What is in the map all the while is visited at least once. `each` must not change the map. */
+size_t map_scan(const struct map *map, size_t cursor, void (*each)(void *item, void *arg), void *arg);
+
 #endif

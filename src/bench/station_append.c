@@ -312,11 +312,12 @@ static bool read_all(const struct append *append, struct track *tracks, struct a
         struct log_cursor cursor;
         struct log_record record;
         enum log_read_result got = log_read(append->log, offset, READ_BYTES, 0, &chunk, err);
-        if (got != LOG_READ)
-            return got == LOG_READ_FAILED
-                       ? false
-                       : error_set(err, ERR_CORRUPT, "the log ends at offset %llu of %llu",
-                                   (unsigned long long)offset, (unsigned long long)bounds.next);
+        if (got == LOG_READ_FAILED)
+            return false;
+        if (got != LOG_READ) {
+            return error_set(err, ERR_CORRUPT, "the log ends at offset %llu of %llu",
+                             (unsigned long long)offset, (unsigned long long)bounds.next);
+        }
         log_cursor_init(&cursor, chunk, offset);
         while (log_cursor_next(&cursor, &record))
             record_check(append, &record, tracks, result, &foreign);

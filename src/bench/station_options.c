@@ -272,10 +272,11 @@ bool station_options_parse(struct station_options *options, int argc, char **arg
 {
     enum station_mode mode = STATION_PRODUCE;
     *options = (struct station_options){0};
-    if (argc < 2)
+    if (argc < 2) {
         return error_set(err, ERR_INVALID,
                          "say what to measure: produce, consume, replay, groups, append or "
                          "recovery");
+    }
     options->load.help = strcmp(argv[1], "--help") == 0;
     if (options->load.help)
         return true;

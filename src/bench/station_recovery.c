@@ -36,8 +36,6 @@
 #define FILES_A_STATION 3   /* at most, for the limit of open files that the broker inherits */
 #define FILES_SPARE     1024
 
-extern char **environ;
-
 struct child {
     const char *binary;
     char dir[PATH_BYTES];

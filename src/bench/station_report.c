@@ -113,7 +113,7 @@ static void load_text(struct buf *out, const struct station_options *options,
         buf_printf(out, "read        %12.0f msg/s, %.1f MB/s\n", rate(result->delivered, reading),
                    megabytes(options, result->delivered, reading));
         buf_printf(out, "lost        %12llu of %llu\n", (unsigned long long)result->lost,
-                   (unsigned long long)(result->total_delivered + result->lost));
+                   (unsigned long long)result->total_delivered + result->lost);
         buf_printf(out, "%s%12llu\nout of order%12llu\n", load->group ? "redelivered " : "duplicates  ",
                    (unsigned long long)result->duplicates, (unsigned long long)result->late);
     }
@@ -174,11 +174,12 @@ static void append_text(struct buf *out, const struct station_options *options,
                appended / 1e6);
     buf_printf(out, "disk        %12.1f MB/s written plainly: %.0f %% of it\n", disk / 1e6,
                disk > 0 ? 100 * appended / disk : 0);
-    if (result->syncs > 0)
+    if (result->syncs > 0) {
         buf_printf(out, "synced      %12.0f times a second, %.1f MiB each; plainly %.0f times\n",
                    rate(result->syncs, result->seconds),
                    (double)result->written_bytes / (double)result->syncs / MIB,
                    rate(result->disk_syncs, result->disk_seconds));
+    }
     if (!options->no_verify) {
         buf_printf(out, "read        %12.0f msg/s, opened in %.1f ms\n",
                    rate(result->read, result->read_seconds), result->open_seconds * 1e3);

@@ -29,7 +29,8 @@ unsigned broker_shard_of(const struct broker *broker, uint64_t client_hash)
 struct loading {
     struct broker *broker;
     struct arena *arena;
-    struct map by_id; /* client_seed */
+    struct map by_id;     /* client_seed */
+    struct map by_number; /* the same */
     struct error *err;
 };
 
@@ -50,7 +51,7 @@ static bool load_retained(struct str topic, struct str value, int64_t expires_ms
 static bool load_session(struct str client_id, struct str value, int64_t expires_ms, void *arg)
 {
     struct loading *loading = arg;
-    if (value.len != sizeof(uint32_t)) {
+    if (value.len != 4 && value.len != 12) { /* without a number: by a version that had no journal */
         LOG_ERROR("stored session not readable", LOG_STR("client_id", client_id));
         return true;
     }
@@ -59,11 +60,17 @@ static bool load_session(struct str client_id, struct str value, int64_t expires
     seed->client_id = arena_str(loading->arena, client_id);
     seed->expiry_s = (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
     seed->expires_ms = expires_ms;
+    for (size_t i = 4; i < value.len; i++)
+        seed->number |= (uint64_t)at[i] << 8 * (i - 4);
     uint64_t hash = client_hash(client_id);
     struct shard *shard = &loading->broker->shards[broker_shard_of(loading->broker, hash)];
     seed->next = shard->seeds;
     shard->seeds = seed;
     map_insert(&loading->by_id, hash, seed);
+    if (seed->number != 0)
+        map_insert(&loading->by_number, hash_u64(seed->number), seed);
+    if (loading->broker->journal != NULL)
+        journal_number_seen(loading->broker->journal, seed->number);
     return true;
 }
 
@@ -93,14 +100,39 @@ static bool load_subscription(struct str client_id, struct str filter, uint8_t o
     return true;
 }
 
+static bool seed_has_number(const void *item, const void *key)
+{
+    return ((const struct client_seed *)item)->number == *(const uint64_t *)key;
+}
+
+static bool number_is_known(uint64_t number, void *arg)
+{
+    const struct loading *loading = arg;
+    return map_find(&loading->by_number, hash_u64(number), seed_has_number, &number) != NULL;
+}
+
+static bool load_journal(struct loading *loading, struct error *err)
+{
+    struct broker *broker = loading->broker;
+    if (broker->journal == NULL)
+        return true;
+    broker->replay = journal_replay(broker->journal, err);
+    if (broker->replay == NULL)
+        return false;
+    journal_replay_keep(broker->replay, number_is_known, loading);
+    return true;
+}
+
 static bool load_catalog(struct broker *broker, struct arena *arena, struct error *err)
 {
     struct loading loading = {.broker = broker, .arena = arena, .err = err};
     int64_t now_ms = clock_wall_ms();
     bool ok = catalog_retained_each(broker->catalog, now_ms, load_retained, &loading, err) &&
               catalog_session_each(broker->catalog, now_ms, load_session, &loading, err) &&
-              catalog_subscription_each(broker->catalog, load_subscription, &loading, err);
+              catalog_subscription_each(broker->catalog, load_subscription, &loading, err) &&
+              load_journal(&loading, err);
     map_free(&loading.by_id);
+    map_free(&loading.by_number);
     return ok;
 }
 
@@ -144,7 +176,18 @@ static bool start_reactors(struct broker *broker, struct error *err)
     if (broker->reactors == NULL)
         return false;
     wait_for_shards(broker);
+    journal_restored(broker->replay, broker);
+    broker->replay = NULL;
     return true;
+}
+
+static bool open_journal(struct broker *broker, const struct broker_options *options, struct error *err)
+{
+    if (options->sessions_dir == NULL)
+        return true;
+    broker->journal = journal_open(broker, options->log_engine, options->sessions_dir,
+                                   broker->settings->sessions.sync_ms, err);
+    return broker->journal != NULL;
 }
 
 static unsigned reactors_wanted(unsigned asked)
@@ -187,7 +230,7 @@ struct broker *broker_start(const struct broker_options *options, struct error *
     struct access *access = NULL;
     bool ok = (broker->workers = worker_pool_new("worker", WORKERS, WORKER_QUEUE, err)) != NULL &&
               (broker->watcher = watcher_new(broker, options->settings, &access, err)) != NULL &&
-              load_catalog(broker, &arena, err);
+              open_journal(broker, options, err) && load_catalog(broker, &arena, err);
     for (unsigned i = 0; ok && i < broker->shard_count; i++)
         broker->shards[i].access = access_ref(access);
     ok = ok && start_reactors(broker, err);
@@ -300,6 +343,8 @@ bool broker_reload(struct broker *broker, struct settings *settings, struct erro
     }
     settings_unref(broker->settings);
     broker->settings = settings;
+    if (broker->journal != NULL)
+        journal_set_sync(broker->journal, settings->sessions.sync_ms);
     return true;
 }
 
@@ -334,7 +379,8 @@ void broker_stop(struct broker *broker, int64_t timeout_ms)
 
 void broker_free(struct broker *broker)
 {
-    /* What is still queued in the catalog refers to tickets and messages of ours. */
+    /* What is still queued in the journal and the catalog refers to tickets and messages of ours. */
+    journal_close(broker->journal);
     catalog_flush(broker->catalog);
     for (size_t i = 0; i < broker->listener_count; i++) {
         listener_free(broker->listeners[i]->listener);
@@ -356,6 +402,8 @@ void broker_free(struct broker *broker)
     mem_wipe(broker->scram_fake_key, sizeof(broker->scram_fake_key));
     mem_free(broker->listeners);
     mem_free(broker->stop_mails);
+    journal_replay_free(broker->replay);
+    journal_free(broker->journal);
     mem_free(broker->shards);
     pthread_cond_destroy(&broker->start_done);
     pthread_mutex_destroy(&broker->start_lock);

@@ -14,6 +14,7 @@
 
 struct broker;
 struct feed_provider;
+struct log_engine;
 
 struct broker_options {
     unsigned reactors;                 /* 0: one a core */
@@ -21,10 +22,14 @@ struct broker_options {
     struct settings *settings;         /* takes one reference */
     const struct secret_key *secret;   /* borrowed; NULL: what must not be guessed changes with each start */
     const struct feed_provider *feeds; /* borrowed until broker_free(); NULL: none */
+    struct log_engine *log_engine;     /* borrowed until broker_free() */
+    const char *
+        sessions_dir; /* of the log with what waits in durable sessions; NULL: it does not survive a restart */
 };
 
 /* Starts the reactors with the sessions, subscriptions and retained messages of the catalog; no listener yet.
- * Returns owned. Errors: those of the catalog, ERR_INVALID (keys of authentication). Thread: main. */
+ * Returns owned. Errors: those of the catalog and of the log of sessions, ERR_INVALID (keys of authentication).
+ * Thread: main. */
 struct broker *broker_start(const struct broker_options *options, struct error *err);
 
 #define LISTENER_ANONYMOUS_AS_BROKER (-2)

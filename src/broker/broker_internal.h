@@ -13,6 +13,7 @@
 #include "broker/broker.h"
 #include "broker/feed.h"
 #include "broker/inflight.h"
+#include "broker/journal.h"
 #include "broker/log_quota.h"
 #include "broker/message.h"
 #include "broker/repairs.h"
@@ -32,6 +33,7 @@ struct token_expiry;
 struct watcher;
 struct access;
 struct session_feeds;
+struct shard_journal;
 
 #define REACTORS_MAX 64
 
@@ -104,6 +106,9 @@ struct shard {
     struct buf encode;       /* the packets of `encoded` */
     struct encoded_publish encoded[2][3][2]; /* of the current publication: [MQTT 5 or not][QoS][retain] */
     struct burst burst;
+    struct shard_journal *journal; /* NULL: there is none; journal.h */
+    struct share_pick *picks;      /* of the current publication: publish.c */
+    uint32_t pick_cap;
     struct handoff
         *outbox[REACTORS_MAX]; /* messages for other reactors, handed over at the end of the turn */
     struct list stalled;       /* connections that wait for other reactors to catch up: connection.stall */
@@ -138,6 +143,8 @@ struct broker {
     struct catalog *catalog;
     const struct feed_provider *feeds; /* NULL: there are none */
     _Atomic uint64_t next_service_id;  /* of their subscribers */
+    struct journal *journal;           /* NULL: sessions' messages do not survive a restart */
+    struct journal_replay *replay;     /* while the shards start: what the journal tells */
     struct router *router;
     struct retained *retained;
     struct worker_pool *workers;
@@ -304,6 +311,8 @@ void connection_resume(struct connection *connection); /* when nothing holds it 
 void connection_send(struct connection *connection, const struct buf *packet);
 bool connection_takes(const struct connection *connection,
                       size_t bytes); /* its maximum packet size allows it */
+/* At once. */
+void connection_write_ack(struct connection *connection, uint8_t type, uint16_t packet_id, uint8_t reason);
 /* PUBACK, PUBREC, PUBREL, PUBCOMP: in order behind acknowledgements that are held. */
 void connection_ack(struct connection *connection, uint8_t type, uint16_t packet_id, uint8_t reason,
                     const char *text);
@@ -418,12 +427,16 @@ bool connection_may_publish(const struct connection *connection, struct str topi
  * until it is on disk. MQTT_SUCCESS or the reason for refusing it. */
 uint8_t publish_retained(struct shard *shard, struct publication *publication);
 
-/* To the picked member of a shared subscription, here or on its reactor. */
-void publish_pick(struct shard *shard, const struct share_pick *pick, struct publication *publication);
+/* To the picked member of a shared subscription, which is here. */
+void publish_pick(const struct share_pick *pick, struct publication *publication);
 
-/* handoff.c */
-void handoff_message(struct shard *shard, unsigned to, struct publication *publication);
-void handoff_pick(struct shard *shard, const struct share_pick *pick, struct publication *publication);
+/* handoff.c. durable: durable sessions may get it there, and its publisher waits for them; a publication that was handed
+ * over itself gives that away. */
+void handoff_message(struct shard *shard, unsigned to, struct publication *publication, bool durable);
+void handoff_pick(struct shard *shard, const struct share_pick *pick, struct publication *publication,
+                  bool durable);
+/* The ticket waits for what all other shards have written into the journal of what they had from this one. Holds. */
+void handoff_barrier(struct shard *shard, struct ack_ticket *ticket);
 void handoff_flush(struct shard *shard);           /* at the end of a turn */
 bool handoff_congested(const struct shard *shard); /* other reactors lag: publishers must wait */
 /* Reads nothing of the connection until what others, and the disk, have to do for this shard is little. */
@@ -467,6 +480,12 @@ struct session_will {
     uint32_t delay_s;
 };
 
+/* The journal keeps what waits in it. */
+static inline bool session_is_durable(const struct session *session)
+{
+    return session->persisted && session->subscriber.number != 0 && session->shard->journal != NULL;
+}
+
 static inline struct str session_client_id(const struct session *session)
 {
     return str_make(session->client_id, session->client_id_len);
@@ -506,8 +525,10 @@ void session_will_publish(struct shard *shard, struct session *session); /* take
 void session_will_drop(struct session *session);
 void session_free_all(struct shard *shard); /* at the end; catalog rows stay */
 /* From the catalog, at the start: a session whose client is away. */
-struct session *session_restore(struct shard *shard, struct str client_id, uint32_t expiry_s,
+struct session *session_restore(struct shard *shard, struct str client_id, uint64_t number, uint32_t expiry_s,
                                 int64_t expires_ms);
+/* At the start, what waited in it: queued in the order of the calls, within the limits. Takes what `outgoing` holds. */
+void session_restore_queued(struct session *session, const struct outgoing *outgoing);
 extern const struct subscriber_ops session_ops;
 
 /* deliver.c */
@@ -563,8 +584,10 @@ bool persist_retained(struct shard *shard, struct message *message, bool remove,
 bool persist_subscription(struct shard *shard, struct str client_id, struct str filter,
                           const struct subscribe_options *options, bool remove, struct ack_ticket *ticket,
                           struct error *err);
-void persist_session(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms,
-                     bool remove, struct ack_ticket *ticket);
+/* number: the session's, as in struct subscriber */
+void persist_session(struct shard *shard, struct str client_id, uint64_t number, uint32_t expiry_s,
+                     int64_t expires_ms, struct ack_ticket *ticket);
+void persist_session_end(struct shard *shard, struct str client_id, struct ack_ticket *ticket);
 
 /* A row as memory has it, after a write of it has failed: repairs.c. */
 void persist_repair_retained(struct shard *shard, struct message *message, bool remove);

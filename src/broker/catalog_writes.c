@@ -137,29 +137,52 @@ bool persist_subscription(struct shard *shard, struct str client_id, struct str 
     return submit(shard, write, err);
 }
 
-/* A session's row: four bytes, its expiry interval in seconds, little-endian. */
-static struct write *session_write(struct str client_id, uint32_t expiry_s, int64_t expires_ms, bool remove)
+/* A session's row: twelve bytes, little-endian: four of its expiry interval in seconds, eight of its number. */
+static struct write *session_write(struct str client_id, uint64_t number, uint32_t expiry_s,
+                                   int64_t expires_ms)
 {
     struct write *write = mem_zalloc(sizeof(*write));
-    uint8_t value[4] = {(uint8_t)expiry_s, (uint8_t)(expiry_s >> 8), (uint8_t)(expiry_s >> 16),
-                        (uint8_t)(expiry_s >> 24)};
+    uint8_t value[12];
+    for (unsigned i = 0; i < 4; i++)
+        value[i] = (uint8_t)(expiry_s >> 8 * i);
+    for (unsigned i = 0; i < 8; i++)
+        value[4 + i] = (uint8_t)(number >> 8 * i);
     buf_append_str(&write->text, client_id);
     buf_append(&write->text, value, sizeof(value));
-    write->catalog.kind = remove ? CATALOG_SESSION_DELETE : CATALOG_SESSION_PUT;
+    write->catalog.kind = CATALOG_SESSION_PUT;
     write->catalog.key = str_make(write->text.data, client_id.len);
     write->catalog.value = str_make(write->text.data + client_id.len, sizeof(value));
     write->catalog.expires_ms = expires_ms;
     return write;
 }
 
-void persist_session(struct shard *shard, struct str client_id, uint32_t expiry_s, int64_t expires_ms,
-                     bool remove, struct ack_ticket *ticket)
+static struct write *session_end_write(struct str client_id)
 {
-    struct write *write = session_write(client_id, expiry_s, expires_ms, remove);
+    struct write *write = mem_zalloc(sizeof(*write));
+    buf_append_str(&write->text, client_id);
+    write->catalog.kind = CATALOG_SESSION_DELETE;
+    write->catalog.key = buf_str(&write->text);
+    return write;
+}
+
+static void submit_session(struct shard *shard, struct write *write, struct str client_id,
+                           struct ack_ticket *ticket)
+{
     struct error err;
     write->ticket = ticket;
     if (!submit(shard, write, &err) && shard_may_log(shard, LOG_LEVEL_WARNING))
         LOG_WARNING("session not kept for a restart", LOG_STR("client_id", client_id), LOG_ERROR_OF(&err));
+}
+
+void persist_session(struct shard *shard, struct str client_id, uint64_t number, uint32_t expiry_s,
+                     int64_t expires_ms, struct ack_ticket *ticket)
+{
+    submit_session(shard, session_write(client_id, number, expiry_s, expires_ms), client_id, ticket);
+}
+
+void persist_session_end(struct shard *shard, struct str client_id, struct ack_ticket *ticket)
+{
+    submit_session(shard, session_end_write(client_id), client_id, ticket);
 }
 
 /* ---- Repairs --------------------------------------------------------------------------------------------- */
@@ -192,9 +215,10 @@ static bool repair_each(struct str filter, const struct subscribe_options *optio
 
 void persist_repair_session(struct shard *shard, struct str client_id, struct session *session)
 {
-    submit_repair(shard, session_write(client_id, 0, 0, true));
+    submit_repair(shard, session_end_write(client_id));
     if (session == NULL)
         return;
-    submit_repair(shard, session_write(client_id, session->expiry_s, session_expires_ms(session), false));
+    submit_repair(shard, session_write(client_id, session->subscriber.number, session->expiry_s,
+                                       session_expires_ms(session)));
     router_subscriptions_each(shard->broker->router, &session->subscriber, repair_each, session);
 }

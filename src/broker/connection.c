@@ -141,6 +141,11 @@ static void write_ack(struct connection *connection, uint8_t type, uint16_t pack
     connection_send(connection, &shard->scratch);
 }
 
+void connection_write_ack(struct connection *connection, uint8_t type, uint16_t packet_id, uint8_t reason)
+{
+    write_ack(connection, type, packet_id, reason, NULL);
+}
+
 void connection_ack(struct connection *connection, uint8_t type, uint16_t packet_id, uint8_t reason,
                     const char *text)
 {
@@ -195,8 +200,9 @@ void held_flush(struct connection *connection)
             connect_go_on(connection, held->reason);
         else if (held->subscribe == NULL && (held->reason < 0x80 || connection->version == MQTT_5))
             write_ack(connection, held->type, held->packet_id, held->reason, NULL);
-        if (held->type == MQTT_PUBREC && held->reason >= 0x80 && !held->keeps_id)
-            packet_id_set_remove(&connection->session->received, held->packet_id); /* the exchange is over */
+        if (held->type == MQTT_PUBREC && held->reason >= 0x80 && !held->keeps_id &&
+            packet_id_set_remove(&connection->session->received, held->packet_id)) /* the exchange is over */
+            journal_not_received(connection->session, held->packet_id);
         /* Before MQTT 5 there is no way to refuse: without an acknowledgement the client sends it again. */
         held_free(held);
     }

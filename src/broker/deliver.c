@@ -3,7 +3,11 @@
  * If the client is here, takes more, and nothing waits before this message, it is written into the channel's output
  * at once; else it waits in the session's queue, within its limits. QoS 1 and 2 take a place in the in-flight
  * table first. The queue is drained whenever room appears: an acknowledgement, a drained socket, a reconnect.
- * One queue for all QoS keeps each publisher's messages in order for each topic. */
+ * One queue for all QoS keeps each publisher's messages in order for each topic.
+ *
+ * What a durable session is given at QoS 1 and 2 the journal notes. At QoS 2 it must know the packet identifier before the
+ * client does: such a message takes its place in flight unsent, and goes out when that is on disk. What comes behind it
+ * waits in the queue, but for more of the same kind. */
 #include "broker/broker_internal.h"
 
 #include "base/log.h"
@@ -197,7 +201,9 @@ static uint16_t send_outgoing(struct shard *shard, struct session *session, stru
     *sent = send_any(shard, session, publication, &send);
     if (*sent)
         return send.packet_id;
-    inflight_remove(&session->inflight, inflight_find(&session->inflight, send.packet_id));
+    struct inflight_entry *entry = inflight_find(&session->inflight, send.packet_id);
+    journal_entry_done(session, entry);
+    inflight_remove(&session->inflight, entry);
     return 0;
 }
 
@@ -238,6 +244,29 @@ static bool window_open(const struct session *session)
     return session->inflight.sent < session->connection->receive_maximum;
 }
 
+/* For a message that is to go out later: those before it count, too. */
+static bool window_will_be_open(const struct session *session)
+{
+    return session->inflight.sent + session->inflight.unsent < session->connection->receive_maximum;
+}
+
+/* Whether the message goes out only when the journal has it. */
+static bool goes_by_journal(const struct session *session, uint8_t qos)
+{
+    return qos == 2 && session_is_durable(session);
+}
+
+/* Nothing is before a message of this kind that has to go out first; and there is room for it in flight. */
+static bool may_go_next(const struct session *session, uint8_t qos, bool by_journal)
+{
+    if (qos == 0)
+        return session->inflight.unsent == 0;
+    if (!inflight_room(session))
+        return false;
+    return by_journal ? session->inflight.unsent == session->inflight.fresh && window_will_be_open(session)
+                      : session->inflight.unsent == 0 && window_open(session);
+}
+
 static void log_full(struct session *session, const char *what)
 {
     if (session->warned)
@@ -261,6 +290,7 @@ static bool queue_is_full(const struct session *session, const struct session_se
 static void drop_oldest(struct shard *shard, struct session *session)
 {
     struct outgoing oldest = session_queue_pop(&session->queue);
+    journal_outgoing_done(session, &oldest);
     outgoing_release(&oldest);
     COUNT(shard, messages_dropped, 1);
     COUNT(shard, queued_messages, -1);
@@ -309,7 +339,10 @@ static void enqueue(struct shard *shard, struct session *session, struct publica
         .ids = ids,
         .qos = qos,
         .retain = retain,
+        .journaled = qos > 0 && session_is_durable(session),
     };
+    if (outgoing.journaled)
+        journal_enqueue(session, &outgoing, 0, publication->picked);
     session_queue_push(&session->queue, &outgoing);
     COUNT(shard, queued_messages, 1);
 }
@@ -320,13 +353,16 @@ void session_deliver(struct subscriber *subscriber, const struct route_target *t
     struct session *session = (struct session *)subscriber;
     if (publication->publisher_id == subscriber->id ? target->no_local : target->own_only)
         return; /* [MQTT-3.8.3-3] */
+    if (publication->redo != NULL && journal_redo_has(publication->redo, subscriber->number))
+        return;
     struct shard *shard = session->shard;
     struct connection *connection = session->connection;
     uint8_t qos = target->qos < publication->qos ? target->qos : publication->qos;
     bool retain = target->retain_as_published && publication->retain; /* [MQTT-3.3.1-12, 3.3.1-13] */
-    bool now = connection != NULL && session_queue_empty(&session->queue) && session->inflight.unsent == 0 &&
-               (qos == 0 || (window_open(session) && inflight_room(session) &&
-                             (session->inflight.count == 0 || !total_is_full(shard, 0)))) &&
+    bool by_journal = goes_by_journal(session, qos);
+    bool now = connection != NULL && session_queue_empty(&session->queue) &&
+               may_go_next(session, qos, by_journal) &&
+               (qos == 0 || session->inflight.count == 0 || !total_is_full(shard, 0)) &&
                channel_ready(&connection->channel);
     if (!now) {
         enqueue(shard, session, publication, qos, retain, target);
@@ -342,22 +378,58 @@ void session_deliver(struct subscriber *subscriber, const struct route_target *t
         .ids = copy_ids(target->ids, target->id_count),
         .qos = qos,
         .retain = retain,
+        .journaled = by_journal,
     };
+    if (by_journal) {
+        const struct inflight_entry *entry = inflight_add_waiting(&session->inflight, &outgoing);
+        journal_enqueue(session, &outgoing, entry->packet_id, publication->picked);
+        return;
+    }
     bool sent;
-    send_outgoing(shard, session, publication, &outgoing, &sent);
+    uint16_t packet_id = send_outgoing(shard, session, publication, &outgoing, &sent);
+    if (packet_id == 0 || !session_is_durable(session))
+        return;
+    inflight_find(&session->inflight, packet_id)->journaled = true;
+    journal_enqueue(session, &outgoing, 0, publication->picked);
 }
 
 void session_push(struct shard *shard, struct session *session, const struct outgoing *outgoing)
 {
-    session_queue_push(&session->queue, outgoing);
+    struct outgoing pushed = *outgoing;
+    pushed.journaled = outgoing->qos > 0 && session_is_durable(session);
+    if (pushed.journaled)
+        journal_enqueue(session, &pushed, 0, false);
+    session_queue_push(&session->queue, &pushed);
     COUNT(shard, queued_messages, 1);
 }
 
-/* What the client had not acknowledged on its last connection: a PUBLISH again with DUP, or a PUBREL. A message that
- * is larger than the client takes on this one is given up. */
-static void send_again(struct session *session, struct inflight_entry *entry)
+void session_restore_queued(struct session *session, const struct outgoing *outgoing)
+{
+    struct shard *shard = session->shard;
+    const struct session_settings *limits = &shard->settings->sessions;
+    bool expired = outgoing->message->expires_ms != 0 &&
+                   outgoing->message->expires_ms <= reactor_wall_ms(shard->reactor);
+    /* Retained messages of a subscription may have been queued past the limit. */
+    bool fits = limits->max_queued_messages == 0 ||
+                session->queue.count < limits->max_queued_messages + retained_count(shard->broker->retained);
+    if (!expired && (fits || make_room(shard, session, outgoing_bytes(outgoing->message, outgoing->ids)))) {
+        session_queue_push(&session->queue, outgoing);
+        COUNT(shard, queued_messages, 1);
+        return;
+    }
+    struct outgoing dropped = *outgoing;
+    journal_outgoing_done(session, &dropped);
+    outgoing_release(&dropped);
+    COUNT(shard, messages_dropped, 1);
+}
+
+/* What the client had not acknowledged on its last connection: a PUBLISH again with DUP, or a PUBREL. Or a PUBLISH that
+ * has waited for the journal. A message that is larger than the client takes on this connection is given up. */
+static void send_unsent(struct session *session, struct inflight_entry *entry)
 {
     struct connection *connection = session->connection;
+    bool first = entry->fresh;
+    inflight_mark_sent(&session->inflight, entry);
     if (entry->state == INFLIGHT_RELEASED) {
         mqtt_ack_write(channel_reserve(&connection->channel, MQTT_ACK_SHORT_BYTES), MQTT_PUBREL,
                        entry->packet_id);
@@ -372,21 +444,24 @@ static void send_again(struct session *session, struct inflight_entry *entry)
         .packet_id = entry->packet_id,
         .qos = entry->qos,
         .retain = entry->retain,
-        .dup = true,
+        .dup = !first,
     };
     if (send_any(session->shard, session, &publication, &send))
         return;
     feed_settle(session, entry, MQTT_PACKET_TOO_LARGE);
+    journal_entry_done(session, entry);
     inflight_remove(&session->inflight, entry);
 }
 
-/* [MQTT-4.4.0-1], in the order of the first sending [MQTT-4.6.0-1]. False: there is more, but no room. */
+/* [MQTT-4.4.0-1], in the order of the first sending [MQTT-4.6.0-1]. False: there is more, but no room, or the journal
+ * has not got it yet. */
 static bool pump_inflight(struct session *session)
 {
     while (session->inflight.unsent > 0) {
-        if (!channel_ready(&session->connection->channel) || !window_open(session))
+        struct inflight_entry *entry = inflight_next_unsent(&session->inflight);
+        if (entry->waiting || !channel_ready(&session->connection->channel) || !window_open(session))
             return false;
-        send_again(session, inflight_next_unsent(&session->inflight));
+        send_unsent(session, entry);
     }
     return true;
 }
@@ -399,10 +474,10 @@ uint32_t session_room(struct session *session)
 {
     struct connection *connection = session->connection;
     if (connection == NULL || connection->state != CONNECTION_OPEN || !session_queue_empty(&session->queue) ||
-        session->inflight.unsent > 0 || !window_open(session) || !inflight_room(session) ||
-        !channel_ready(&connection->channel))
+        session->inflight.unsent != session->inflight.fresh || !window_will_be_open(session) ||
+        !inflight_room(session) || !channel_ready(&connection->channel))
         return 0;
-    uint32_t window = connection->receive_maximum - session->inflight.sent;
+    uint32_t window = connection->receive_maximum - session->inflight.sent - session->inflight.unsent;
     return window < ROOM_MAX ? window : ROOM_MAX;
 }
 
@@ -423,6 +498,14 @@ struct inflight_entry *session_send(struct session *session, struct publication 
     }
     outgoing.message = message_ref(publication_message(publication));
     outgoing.ids = copy_ids(&options->id, id_count);
+    if (goes_by_journal(session, qos) || session->inflight.unsent > 0) {
+        struct inflight_entry *entry = inflight_add_waiting(&session->inflight, &outgoing);
+        entry->waiting = goes_by_journal(session, qos);
+        if (entry->waiting)
+            journal_sent(session, entry, true);
+        *sent = true;
+        return entry;
+    }
     uint16_t packet_id = send_outgoing(shard, session, publication, &outgoing, sent);
     return *sent ? inflight_find(&session->inflight, packet_id) : NULL;
 }
@@ -434,14 +517,19 @@ static bool pump_queue(struct shard *shard, struct session *session)
     int64_t now_ms = reactor_wall_ms(shard->reactor);
     struct outgoing *next;
     while ((next = session_queue_peek(&session->queue)) != NULL) {
-        if (!channel_ready(&connection->channel) ||
-            (next->qos > 0 && (!window_open(session) || !inflight_room(session))))
+        bool by_journal = next->journaled && goes_by_journal(session, next->qos);
+        if (!channel_ready(&connection->channel) || !may_go_next(session, next->qos, by_journal))
             return false;
         struct outgoing outgoing = session_queue_pop(&session->queue);
         COUNT(shard, queued_messages, -1);
         if (outgoing.message->expires_ms != 0 && outgoing.message->expires_ms <= now_ms) {
+            journal_outgoing_done(session, &outgoing);
             outgoing_release(&outgoing); /* [MQTT-3.3.2-5] */
             COUNT(shard, messages_dropped, 1);
+            continue;
+        }
+        if (by_journal) {
+            journal_sent(session, inflight_add_waiting(&session->inflight, &outgoing), false);
             continue;
         }
         struct publication publication;
@@ -457,7 +545,9 @@ static bool pump_queue(struct shard *shard, struct session *session)
 void session_pump(struct shard *shard, struct session *session)
 {
     struct connection *connection = session->connection;
-    if (connection == NULL || connection->state != CONNECTION_OPEN || !pump_inflight(session))
+    if (connection == NULL || connection->state != CONNECTION_OPEN)
+        return;
+    if (!pump_inflight(session) && session->inflight.unsent != session->inflight.fresh)
         return;
     if (pump_queue(shard, session) && session->feeds != NULL)
         feeds_pull(session);

@@ -95,7 +95,7 @@ void feeds_pull(struct session *session)
         feeds->given = 0;
         feed->ready = false;
         if (feed->ops->pull(feed, room < left ? room : left))
-            feed->ready = true; /* or because feed_ready() has been called meanwhile */
+            feed->ready = true;                      /* or because feed_ready() has been called meanwhile */
         left -= feeds->given > 0 ? feeds->given : 1; /* passing over what does not match is work, too */
         if (left == 0) {
             pull_in_next_turn(feeds);

@@ -22,6 +22,7 @@ static void handle_puback(struct connection *connection, const struct mqtt_ack *
     if (entry == NULL || entry->qos != 1)
         return;
     feed_settle(connection->session, entry, ack->reason);
+    journal_entry_done(connection->session, entry);
     inflight_remove(inflight, entry);
     pump(connection);
 }
@@ -35,6 +36,7 @@ static void handle_pubrec(struct connection *connection, const struct mqtt_ack *
     if (ack->reason >= 0x80) { /* refused: the exchange is over [MQTT-4.3.3-4] */
         if (entry != NULL) {
             feed_settle(connection->session, entry, ack->reason);
+            journal_entry_done(connection->session, entry);
             inflight_remove(inflight, entry);
             pump(connection);
         }
@@ -43,7 +45,13 @@ static void handle_pubrec(struct connection *connection, const struct mqtt_ack *
     if (entry != NULL && entry->state == INFLIGHT_PUBLISHED) {
         feed_settle(connection->session, entry, MQTT_SUCCESS);
         inflight_release_message(inflight, entry);
+        if (entry->journaled && session_is_durable(connection->session)) {
+            entry->waiting = true;
+            journal_released(connection->session, entry);
+        }
     }
+    if (entry != NULL && entry->waiting)
+        return; /* PUBREL follows when the journal has it */
     /* PUBREL is the client's to answer and not in the order of what it sent: never held back. */
     struct channel *channel = &connection->channel;
     if (entry == NULL && connection->version == MQTT_5) {
@@ -59,7 +67,14 @@ static void handle_pubrec(struct connection *connection, const struct mqtt_ack *
 
 static void handle_pubrel(struct connection *connection, const struct mqtt_ack *ack)
 {
-    bool known = packet_id_set_remove(&connection->session->received, ack->packet_id);
+    struct session *session = connection->session;
+    if (packet_id_set_has(&session->received, ack->packet_id) && journal_is_failing(session)) {
+        connection_fail(connection, MQTT_QUOTA_EXCEEDED, "the session cannot be written to disk");
+        return;
+    }
+    bool known = packet_id_set_remove(&session->received, ack->packet_id);
+    if (known && journal_completed(session, ack->packet_id))
+        return;
     connection_ack(connection, MQTT_PUBCOMP, ack->packet_id, known ? MQTT_SUCCESS : MQTT_PACKET_ID_NOT_FOUND,
                    NULL);
 }
@@ -70,6 +85,7 @@ static void handle_pubcomp(struct connection *connection, const struct mqtt_ack 
     struct inflight_entry *entry = inflight_find(inflight, ack->packet_id);
     if (entry == NULL || entry->qos != 2)
         return;
+    journal_entry_done(connection->session, entry);
     inflight_remove(inflight, entry);
     pump(connection);
 }

@@ -328,7 +328,8 @@ static struct ack_ticket *persist_granted(struct session *session, const struct 
     if (!session->persisted || answer->granted_count == 0)
         return NULL;
     struct ack_ticket *ticket = ticket_new(session->shard);
-    persist_session(session->shard, session_client_id(session), session->expiry_s, 0, false, ticket);
+    persist_session(session->shard, session_client_id(session), session->subscriber.number, session->expiry_s,
+                    0, ticket);
     for (size_t i = 0; i < answer->granted_count; i++) {
         struct error err; /* a full queue fails the ticket, and with it the SUBACK */
         persist_subscription(session->shard, session_client_id(session), str_of(answer->granted[i].filter),

@@ -31,6 +31,8 @@ struct handoff {
     _Alignas(8) uint8_t data[BLOCK_BYTES];
 };
 
+enum record_kind { RECORD_MESSAGE, RECORD_PICK, RECORD_BARRIER };
+
 struct record {
     uint32_t bytes; /* of the whole record */
     uint32_t props_len;
@@ -39,13 +41,34 @@ struct record {
     uint16_t topic_len;
     uint8_t qos;
     bool retain;
-    bool picked;
-    struct share_pick pick; /* if picked */
+    uint8_t kind;
+    bool durable;           /* struct record_durable follows */
+    struct share_pick pick; /* RECORD_PICK */
     int64_t expires_ms;
     uint64_t publisher_id;
     uint64_t publisher_hash;
     struct message *message; /* a reference; NULL: topic, properties and payload follow */
 };
+
+/* What the journal needs of a message that durable sessions get. */
+struct record_durable {
+    struct ack_ticket *ticket; /* with a count; NULL: nobody waits */
+    const struct journal_redo *redo;
+    uint64_t journal_id;
+    uint32_t journal_era;
+    bool answered;
+};
+_Static_assert(sizeof(struct record) % 8 == 0, "another structure follows");
+
+static struct record_durable *durable_of(struct record *record)
+{
+    return record->durable ? (struct record_durable *)(void *)(record + 1) : NULL;
+}
+
+static uint8_t *content_of(struct record *record)
+{
+    return (uint8_t *)(record + 1) + (record->durable ? sizeof(struct record_durable) : 0);
+}
 
 static struct handoff *block_new(struct shard *from)
 {
@@ -96,7 +119,7 @@ static void view_record(struct record *record, struct publication *out)
         publication_of_message(record->message, out);
     } else {
         memset(out, 0, sizeof(*out));
-        const uint8_t *at = (const uint8_t *)(record + 1);
+        const uint8_t *at = content_of(record);
         out->topic = str_make(at, record->topic_len);
         out->props = str_make(at + record->topic_len, record->props_len);
         out->payload = str_make(at + record->topic_len + record->props_len, record->payload_len);
@@ -107,6 +130,15 @@ static void view_record(struct record *record, struct publication *out)
         out->publisher_id = record->publisher_id;
     }
     out->publisher_hash = record->publisher_hash;
+    const struct record_durable *durable = durable_of(record);
+    if (durable == NULL)
+        return;
+    out->durable = true;
+    out->ticket = durable->ticket;
+    out->redo = durable->redo;
+    out->journal_id = durable->journal_id;
+    out->journal_era = durable->journal_era;
+    out->answered = durable->answered;
 }
 
 static bool session_has_id(const void *item, const void *key)
@@ -114,25 +146,46 @@ static bool session_has_id(const void *item, const void *key)
     return ((const struct session *)item)->subscriber.id == *(const uint64_t *)key;
 }
 
-/* A member that has gone since it was picked: the message goes to another one of its group. */
+/* The member that was picked or, since it has gone, another one of its group. False: there is nobody any more. */
+static bool find_member(struct shard *shard, const struct record *record,
+                        const struct publication *publication, struct share_pick *pick)
+{
+    *pick = record->pick;
+    struct session *session =
+        map_find(&shard->sessions, pick->name_hash, session_has_id, &pick->subscriber_id);
+    if (session == NULL)
+        return route_share_repick(shard->routes, &record->pick, publication->publisher_hash, pick);
+    pick->subscriber = &session->subscriber;
+    return true;
+}
+
 static void deliver_pick(struct shard *shard, const struct record *record, struct publication *publication)
 {
-    struct share_pick pick = record->pick;
-    struct session *session = map_find(&shard->sessions, pick.name_hash, session_has_id, &pick.subscriber_id);
-    if (session != NULL)
-        pick.subscriber = &session->subscriber;
-    else if (!route_share_repick(shard->routes, &record->pick, publication->publisher_hash, &pick)) {
-        COUNT(shard, messages_dropped, 1); /* nobody is subscribed any more */
-        return;
-    }
-    publish_pick(shard, &pick, publication);
+    struct share_pick pick;
+    bool found = find_member(shard, record, publication, &pick);
+    bool here = found && pick.reactor == shard->index;
+    publication->shard = shard;
+    if (found && !here)
+        handoff_pick(shard, &pick, publication, publication->durable && pick.durable);
+    if (publication->durable)
+        journal_begin(shard, publication);
+    if (here)
+        publish_pick(&pick, publication);
+    if (publication->durable)
+        journal_handed(shard, publication);
+    if (!found)
+        COUNT(shard, messages_dropped, 1);
 }
 
 static void deliver_record(struct shard *shard, struct record *record)
 {
     struct publication publication;
+    if (record->kind == RECORD_BARRIER) {
+        journal_barrier(shard, durable_of(record)->ticket);
+        return;
+    }
     view_record(record, &publication);
-    if (record->picked) {
+    if (record->kind == RECORD_PICK) {
         burst_flush(shard);
         deliver_pick(shard, record, &publication);
     } else {
@@ -144,6 +197,9 @@ static void deliver_record(struct shard *shard, struct record *record)
 
 static void drop_record(struct record *record)
 {
+    const struct record_durable *durable = durable_of(record);
+    if (durable != NULL && durable->ticket != NULL)
+        ticket_done(durable->ticket, MQTT_QUOTA_EXCEEDED);
     if (record->message != NULL)
         message_unref(record->message);
 }
@@ -203,16 +259,14 @@ static void post_block(struct shard *shard, unsigned to)
 {
     struct handoff *block = shard->outbox[to];
     shard->outbox[to] = NULL;
+    journal_turn_end(shard); /* what the receiver adds stands behind it in the log */
     block->mail.run = receive;
     atomic_fetch_add_explicit(&shard->handed_bytes, block->charged, memory_order_relaxed);
     reactor_post(shard->broker->shards[to].reactor, &block->mail);
 }
 
-static struct record *record_new(struct shard *shard, unsigned to, struct publication *publication)
+static struct record *room_for(struct shard *shard, unsigned to, size_t bytes)
 {
-    size_t content = publication->topic.len + publication->props.len + publication->payload.len;
-    bool by_reference = content > INLINE_BYTES;
-    size_t bytes = RECORD_ALIGN(sizeof(struct record) + (by_reference ? 0 : content));
     struct handoff *block = shard->outbox[to];
     if (block != NULL && (block->used + bytes > BLOCK_BYTES || block->charged > CHARGED_BYTES)) {
         post_block(shard, to);
@@ -222,9 +276,36 @@ static struct record *record_new(struct shard *shard, unsigned to, struct public
         shard->outbox[to] = block = block_new(shard);
     struct record *record = (struct record *)(void *)(block->data + block->used);
     block->used += bytes;
-    block->charged += sizeof(*record) + content;
+    return record;
+}
+
+/* Who publishes it holds the ticket; who had it handed over passes the count on. */
+static void fill_durable(struct record_durable *durable, struct publication *publication)
+{
+    *durable = (struct record_durable){
+        .ticket = publication->durable ? publication->ticket : publication_hold(publication),
+        .redo = publication->redo,
+        .journal_id = publication->journal_id,
+        .journal_era = publication->journal_era,
+        .answered = publication->durable ? publication->answered : publication->received_id != 0,
+    };
+    if (publication->durable)
+        publication->ticket = NULL;
+    publication->durable = false;
+}
+
+static struct record *record_new(struct shard *shard, unsigned to, struct publication *publication,
+                                 bool durable)
+{
+    size_t content = publication->topic.len + publication->props.len + publication->payload.len;
+    bool by_reference = content > INLINE_BYTES;
+    size_t bytes = RECORD_ALIGN(sizeof(struct record) + (durable ? sizeof(struct record_durable) : 0) +
+                                (by_reference ? 0 : content));
+    struct record *record = room_for(shard, to, bytes);
+    shard->outbox[to]->charged += sizeof(*record) + content;
     *record = (struct record){
         .bytes = (uint32_t)bytes,
+        .durable = durable,
         .props_len = (uint32_t)publication->props.len,
         .payload_len = (uint32_t)publication->payload.len,
         .expiry_at = publication->expiry_at,
@@ -235,11 +316,13 @@ static struct record *record_new(struct shard *shard, unsigned to, struct public
         .publisher_id = publication->publisher_id,
         .publisher_hash = publication->publisher_hash,
     };
+    if (durable)
+        fill_durable(durable_of(record), publication);
     if (by_reference) {
         record->message = message_ref(publication_message(publication));
         return record;
     }
-    uint8_t *at = (uint8_t *)(record + 1);
+    uint8_t *at = content_of(record);
     memcpy(at, publication->topic.data, publication->topic.len);
     at += publication->topic.len;
     if (publication->props.len > 0)
@@ -250,16 +333,30 @@ static struct record *record_new(struct shard *shard, unsigned to, struct public
     return record;
 }
 
-void handoff_message(struct shard *shard, unsigned to, struct publication *publication)
+void handoff_message(struct shard *shard, unsigned to, struct publication *publication, bool durable)
 {
-    record_new(shard, to, publication);
+    record_new(shard, to, publication, durable);
 }
 
-void handoff_pick(struct shard *shard, const struct share_pick *pick, struct publication *publication)
+void handoff_pick(struct shard *shard, const struct share_pick *pick, struct publication *publication,
+                  bool durable)
 {
-    struct record *record = record_new(shard, pick->reactor, publication);
-    record->picked = true;
+    struct record *record = record_new(shard, pick->reactor, publication, durable);
+    record->kind = RECORD_PICK;
     record->pick = *pick;
+}
+
+void handoff_barrier(struct shard *shard, struct ack_ticket *ticket)
+{
+    size_t bytes = RECORD_ALIGN(sizeof(struct record) + sizeof(struct record_durable));
+    for (unsigned i = 0; i < shard->broker->shard_count; i++) {
+        if (i == shard->index)
+            continue;
+        struct record *record = room_for(shard, i, bytes);
+        *record = (struct record){.bytes = (uint32_t)bytes, .kind = RECORD_BARRIER, .durable = true};
+        ticket_hold(ticket);
+        *durable_of(record) = (struct record_durable){.ticket = ticket};
+    }
 }
 
 void handoff_flush(struct shard *shard)

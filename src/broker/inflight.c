@@ -68,12 +68,15 @@ static uint16_t next_free(struct inflight *inflight)
     }
 }
 
-uint16_t inflight_add(struct inflight *inflight, const struct outgoing *outgoing)
+static void make_room(struct inflight *inflight)
 {
     assert(inflight->count < UINT16_MAX);
     if (inflight->ring == NULL || (inflight->count * 2 > inflight->mask && inflight->mask + 1 < SLOTS_MAX))
         grow(inflight);
-    uint16_t id = next_free(inflight);
+}
+
+static struct inflight_entry *add(struct inflight *inflight, const struct outgoing *outgoing, uint16_t id)
+{
     struct inflight_entry *entry = slot_of(inflight, id);
     *entry = (struct inflight_entry){
         .message = outgoing->message,
@@ -82,15 +85,60 @@ uint16_t inflight_add(struct inflight *inflight, const struct outgoing *outgoing
         .state = INFLIGHT_PUBLISHED,
         .qos = outgoing->qos & 3,
         .retain = outgoing->retain,
-        .sent = true,
+        .journaled = outgoing->journaled,
     };
     link_newest(inflight, entry);
-    uint64_t bytes = outgoing_bytes(outgoing->message, outgoing->ids);
-    inflight->bytes += bytes;
-    total_add(inflight->total, bytes);
+    if (outgoing->message != NULL) {
+        uint64_t bytes = outgoing_bytes(outgoing->message, outgoing->ids);
+        inflight->bytes += bytes;
+        total_add(inflight->total, bytes);
+    }
     inflight->count++;
+    return entry;
+}
+
+uint16_t inflight_add(struct inflight *inflight, const struct outgoing *outgoing)
+{
+    make_room(inflight);
+    struct inflight_entry *entry = add(inflight, outgoing, next_free(inflight));
+    entry->sent = true;
     inflight->sent++;
-    return id;
+    return entry->packet_id;
+}
+
+static void count_unsent(struct inflight *inflight, const struct inflight_entry *entry)
+{
+    if (inflight->resend == 0)
+        inflight->resend = entry->packet_id;
+    inflight->unsent++;
+}
+
+struct inflight_entry *inflight_add_waiting(struct inflight *inflight, const struct outgoing *outgoing)
+{
+    make_room(inflight);
+    struct inflight_entry *entry = add(inflight, outgoing, next_free(inflight));
+    entry->fresh = true;
+    entry->waiting = true;
+    inflight->fresh++;
+    count_unsent(inflight, entry);
+    return entry;
+}
+
+bool inflight_restore(struct inflight *inflight, const struct outgoing *outgoing, uint16_t packet_id,
+                      bool released)
+{
+    make_room(inflight);
+    if (packet_id == 0)
+        packet_id = next_free(inflight);
+    else if (inflight_find(inflight, packet_id) != NULL)
+        return false;
+    while (slot_of(inflight, packet_id)->state != INFLIGHT_FREE)
+        grow(inflight); /* at 65,536 slots each identifier has its own */
+    struct inflight_entry *entry = add(inflight, outgoing, packet_id);
+    if (released)
+        entry->state = INFLIGHT_RELEASED;
+    count_unsent(inflight, entry);
+    return true;
 }
 
 struct inflight_entry *inflight_find(struct inflight *inflight, uint16_t packet_id)
@@ -121,6 +169,7 @@ void inflight_remove(struct inflight *inflight, struct inflight_entry *entry)
     inflight_release_message(inflight, entry);
     entry->state = INFLIGHT_FREE;
     inflight->count--;
+    inflight->fresh -= entry->fresh;
     if (entry->sent)
         inflight->sent--;
     else
@@ -150,16 +199,23 @@ void inflight_all_unsent(struct inflight *inflight)
 struct inflight_entry *inflight_next_unsent(struct inflight *inflight)
 {
     assert(inflight->unsent > 0);
-    for (;;) {
-        struct inflight_entry *entry = slot_of(inflight, inflight->resend);
-        inflight->resend = entry->younger;
-        if (entry->sent)
-            continue;
-        entry->sent = true;
-        inflight->sent++;
-        inflight->unsent--;
-        return entry;
-    }
+    struct inflight_entry *entry = slot_of(inflight, inflight->resend);
+    for (; entry->sent; entry = slot_of(inflight, entry->younger))
+        continue;
+    inflight->resend = entry->packet_id;
+    return entry;
+}
+
+void inflight_mark_sent(struct inflight *inflight, struct inflight_entry *entry)
+{
+    assert(!entry->sent);
+    inflight->fresh -= entry->fresh;
+    entry->fresh = false;
+    entry->sent = true;
+    inflight->sent++;
+    inflight->unsent--;
+    if (inflight->unsent == 0)
+        inflight->resend = 0;
 }
 
 void inflight_each(struct inflight *inflight, void (*each)(struct inflight_entry *entry, void *arg),
@@ -187,6 +243,8 @@ void inflight_clear(struct inflight *inflight)
     inflight->count = 0;
     inflight->sent = 0;
     inflight->unsent = 0;
+    inflight->fresh = 0;
+    inflight->resend = 0;
     inflight->oldest = 0;
     inflight->newest = 0;
 }

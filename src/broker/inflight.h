@@ -28,7 +28,10 @@ struct inflight_entry {
     uint8_t state : 2;
     uint8_t qos : 2;
     bool retain : 1;
-    bool sent : 1; /* on the present connection */
+    bool sent : 1;      /* on the present connection */
+    bool fresh : 1;     /* never sent so far: it waits for the journal, or behind one that does */
+    bool waiting : 1;   /* for the journal: not to be sent, or its PUBREL */
+    bool journaled : 1; /* the journal knows that the session has it */
 };
 
 struct inflight {
@@ -36,7 +39,8 @@ struct inflight {
     uint32_t mask;
     uint32_t count;
     uint32_t sent;           /* of them, on the present connection: what a receive maximum counts */
-    uint32_t unsent;         /* the others: to be sent again */
+    uint32_t unsent;         /* the others: to be sent, again or for the first time */
+    uint32_t fresh;          /* of these, those for the first time */
     uint64_t bytes;          /* outgoing_bytes() of those that hold their message */
     _Atomic uint64_t *total; /* likewise, of this thread: see session_queue.h; NULL: none */
     uint16_t next_id;        /* the next identifier to try; starts at 1, lives as long as the session */
@@ -49,13 +53,21 @@ struct inflight {
 uint16_t inflight_add(struct inflight *inflight, const struct outgoing *outgoing);
 struct inflight_entry *inflight_find(struct inflight *inflight, uint16_t packet_id); /* NULL: not in flight */
 void inflight_remove(struct inflight *inflight, struct inflight_entry *entry); /* releases what it holds */
+/* The same for a message that waits for the journal: it is unsent, fresh and waiting. */
+struct inflight_entry *inflight_add_waiting(struct inflight *inflight, const struct outgoing *outgoing);
+/* At the start, in the order of the first sending, as unsent: packet_id 0 gives it one. A released one has no message.
+ * False: the identifier is taken; what `outgoing` holds stays the caller's. */
+bool inflight_restore(struct inflight *inflight, const struct outgoing *outgoing, uint16_t packet_id,
+                      bool released);
 /* At PUBREC: the state becomes INFLIGHT_RELEASED. */
 void inflight_release_message(struct inflight *inflight, struct inflight_entry *entry);
 
 /* The connection has ended: everything is to be sent again on the next one. */
 void inflight_all_unsent(struct inflight *inflight);
-/* The oldest entry that is unsent, which counts as sent from here on. There is one. */
+/* The oldest entry that is unsent. There is one. */
 struct inflight_entry *inflight_next_unsent(struct inflight *inflight);
+/* It counts as sent from here on. */
+void inflight_mark_sent(struct inflight *inflight, struct inflight_entry *entry);
 
 /* From the oldest to the newest. Changing an entry's state or removing it is fine. */
 void inflight_each(struct inflight *inflight, void (*each)(struct inflight_entry *entry, void *arg),

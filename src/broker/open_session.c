@@ -361,7 +361,7 @@ static void wait_for_disk(struct connection *connection, struct str client_id)
     connection->disk_wait = true;
     channel_pause(&connection->channel);
     /* Once more: whether the former removal has succeeded is not known here, and the second one does no harm. */
-    persist_session(shard, client_id, 0, 0, true, ticket);
+    persist_session_end(shard, client_id, ticket);
     ticket_done(ticket, MQTT_SUCCESS);
 }
 

@@ -3,13 +3,14 @@
  * handle_publish: the packet is checked (once, here), turned into a publication that views the input buffer, and
  * routed. Local subscribers are called one by one; each other reactor that has any gets it through a hand-off;
  * of each shared subscription one member is picked. A retained message goes to the store and the catalog too, and
- * its acknowledgement waits for that.
+ * its acknowledgement waits for that; where a durable session gets the message, it waits for the journal.
  *
  * What is refused, and how (MQTT 5 by reason code in PUBACK or PUBREC; older clients are acknowledged all the same,
  * as 3.1.1 section 3.3.5 leaves it, unless the settings say to disconnect them). */
 #include "broker/broker_internal.h"
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "broker/acl.h"
 #include "broker/burst.h"
 
@@ -25,12 +26,8 @@ const struct route *shard_route(struct shard *shard, struct str topic, unsigned 
     return shard->last_route = route_cache_get(shard->routes, topic);
 }
 
-void publish_pick(struct shard *shard, const struct share_pick *pick, struct publication *publication)
+void publish_pick(const struct share_pick *pick, struct publication *publication)
 {
-    if (pick->reactor != shard->index) {
-        handoff_pick(shard, pick, publication);
-        return;
-    }
     const struct route_target target = {
         .subscriber = pick->subscriber,
         .ids = &pick->id,
@@ -38,17 +35,28 @@ void publish_pick(struct shard *shard, const struct share_pick *pick, struct pub
         .qos = pick->qos,
         .retain_as_published = pick->retain_as_published,
     };
+    publication->picked = true;
     pick->subscriber->ops->deliver(pick->subscriber, &target, publication);
+    publication->picked = false;
 }
 
-static void publish_shared(struct shard *shard, struct publication *publication, const struct route *route)
+/* One member of each group, in shard->picks. Returns how many. */
+static uint32_t pick_members(struct shard *shard, const struct publication *publication,
+                             const struct route *route)
 {
-    for (uint32_t i = 0; i < route->group_count; i++) {
-        struct share_pick pick;
-        if (!route_share_pick(shard->routes, route, i, publication->publisher_hash, 0, &pick))
-            continue;
-        publish_pick(shard, &pick, publication);
+    if (route->group_count > shard->pick_cap) {
+        shard->picks = mem_realloc(shard->picks, route->group_count * sizeof(*shard->picks));
+        shard->pick_cap = route->group_count;
     }
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < route->group_count; i++) {
+        bool served =
+            publication->redo != NULL && journal_redo_serves(publication->redo, shard->routes, route, i);
+        if (!served &&
+            route_share_pick(shard->routes, route, i, publication->publisher_hash, 0, &shard->picks[count]))
+            count++;
+    }
+    return count;
 }
 
 #define ENCODE_ONCE_TARGETS 3    /* from so many on, one encoding is copied instead of made again */
@@ -76,19 +84,60 @@ static void deliver_all(struct shard *shard, struct publication *publication, co
     }
 }
 
+/* The members that are picked, and the other reactors. Members here are first: what the journal is told of them belongs to
+ * what it has just been told of the message, and a hand-off may end its batch. */
+static void pass_on(struct shard *shard, struct publication *publication, const struct route *route,
+                    uint32_t picked, bool journaled)
+{
+    for (uint32_t i = 0; i < picked; i++) {
+        if (shard->picks[i].reactor == shard->index)
+            publish_pick(&shard->picks[i], publication);
+    }
+    for (uint32_t i = 0; i < picked; i++) {
+        const struct share_pick *pick = &shard->picks[i];
+        if (pick->reactor != shard->index)
+            handoff_pick(shard, pick, publication, journaled && pick->durable);
+    }
+    for (uint64_t left = route->remote; left != 0; left &= left - 1) {
+        unsigned to = (unsigned)__builtin_ctzll(left);
+        handoff_message(shard, to, publication, journaled && (route->remote_durable >> to & 1) != 0);
+    }
+}
+
 void publish_elsewhere(struct shard *shard, struct publication *publication, const struct route *route)
 {
-    if (route->group_count > 0)
-        publish_shared(shard, publication, route);
-    for (uint64_t left = route->remote; left != 0; left &= left - 1)
-        handoff_message(shard, (unsigned)__builtin_ctzll(left), publication);
+    pass_on(shard, publication, route, pick_members(shard, publication, route), false);
+}
+
+/* Local subscribers, where durable sessions get the message: the journal hears of them together. False: none does. */
+static bool deliver_journaled(struct shard *shard, struct publication *publication, const struct route *route,
+                              uint32_t picked)
+{
+    uint32_t expected = (uint32_t)__builtin_popcountll(route->remote_durable);
+    bool more = expected > 0;
+    for (uint32_t i = 0; i < picked; i++) {
+        more |= shard->picks[i].durable;
+        expected += shard->picks[i].durable && shard->picks[i].reactor != shard->index;
+    }
+    if (route->durables == 0 && !more && publication->received_id == 0)
+        return false;
+    journal_identify(shard, publication);
+    journal_begin(shard, publication);
+    deliver_all(shard, publication, route, false);
+    journal_published(shard, publication, more, expected);
+    return true;
 }
 
 size_t publish(struct shard *shard, struct publication *publication, const struct route *route)
 {
     burst_flush(shard);
-    deliver_all(shard, publication, route, false);
-    publish_elsewhere(shard, publication, route);
+    publication->shard = shard;
+    uint32_t picked = pick_members(shard, publication, route);
+    bool journaled = shard->journal != NULL && publication->qos > 0 &&
+                     deliver_journaled(shard, publication, route, picked);
+    if (!journaled)
+        deliver_all(shard, publication, route, false);
+    pass_on(shard, publication, route, picked, journaled);
     return (size_t)route->target_count + route->group_count + (size_t)__builtin_popcountll(route->remote);
 }
 
@@ -96,8 +145,13 @@ void publish_local(struct shard *shard, struct publication *publication)
 {
     /* It was let in where it was published, perhaps under settings that allow more levels. */
     const struct route *route = shard_route(shard, publication->topic, TOPIC_LEVELS_MAX);
-    if (!burst_add(shard, publication, route, true))
-        deliver_all(shard, publication, route, true);
+    if (burst_add(shard, publication, route, true))
+        return;
+    if (publication->durable)
+        journal_begin(shard, publication);
+    deliver_all(shard, publication, route, true);
+    if (publication->durable)
+        journal_handed(shard, publication);
 }
 
 struct retained_change {
@@ -237,22 +291,32 @@ static void acknowledge_again(struct connection *connection, const struct mqtt_p
     /* The broker's own topics are not on the disk. */
     if (receipt_resume(connection, in->packet_id))
         return;
-    if (!in->retain || !connection_may_publish(connection, in->topic)) {
+    bool durable = session_is_durable(connection->session);
+    bool retained = in->retain && connection_may_publish(connection, in->topic);
+    if (!retained && !durable) {
         acknowledge(connection, in, MQTT_SUCCESS, NULL);
         return;
     }
-    publication->topic = in->topic;
-    publication->payload = in->payload;
-    struct retained_change change = {
-        .shard = shard,
-        .message = publication_message(publication),
-        .ticket = ticket_new(shard),
-    };
-    struct held *held = held_append(connection, MQTT_PUBREC, in->packet_id, MQTT_SUCCESS, change.ticket);
+    struct ack_ticket *ticket = ticket_new(shard);
+    struct held *held = held_append(connection, MQTT_PUBREC, in->packet_id, MQTT_SUCCESS, ticket);
     held->keeps_id = connection->version != MQTT_5;
-    retained_look(shard->broker->retained, in->topic, persist_as_it_is, &change);
-    ticket_done(change.ticket, MQTT_SUCCESS);
-    publication_end(publication);
+    if (retained) {
+        publication->topic = in->topic;
+        publication->payload = in->payload;
+        struct retained_change change = {
+            .shard = shard,
+            .message = publication_message(publication),
+            .ticket = ticket,
+        };
+        retained_look(shard->broker->retained, in->topic, persist_as_it_is, &change);
+        publication_end(publication);
+    }
+    if (durable) { /* the others have it from this shard, and so do what it asks them behind that */
+        ticket_hold(ticket);
+        journal_barrier(shard, ticket);
+        handoff_barrier(shard, ticket);
+    }
+    ticket_done(ticket, MQTT_SUCCESS);
     if (disk_congested(shard))
         handoff_stall(shard, connection);
 }
@@ -284,6 +348,7 @@ static void accept_publish(struct connection *connection, struct shard *shard, c
     if (burst_add(shard, publication, route, false))
         return;
     publication->acknowledged = in->qos > 0;
+    journal_identify(shard, publication);
     if (in->retain) {
         publication->ticket = in->qos > 0 ? ticket_new(shard) : NULL;
         reason = publish_retained(shard, publication);
@@ -297,15 +362,19 @@ static void accept_publish(struct connection *connection, struct shard *shard, c
     bool unstored = publication->ticket != NULL &&
                     atomic_load_explicit(&publication->ticket->reason, memory_order_relaxed) >= 0x80;
     if (reason == MQTT_SUCCESS && !unstored) {
-        if (in->qos == 2)
+        if (in->qos == 2) {
             packet_id_set_add(&connection->session->received, in->packet_id);
+            if (session_is_durable(connection->session))
+                publication->received_id = in->packet_id;
+        }
         if (publish(shard, publication, route) == 0)
             reason = MQTT_NO_MATCHING_SUBSCRIBERS;
     }
     if (publication->ticket != NULL) {
         struct held *held = held_append(connection, in->qos == 1 ? MQTT_PUBACK : MQTT_PUBREC, in->packet_id,
                                         reason, publication->ticket);
-        held->keeps_id = in->retain && connection->version != MQTT_5; /* acknowledge_again() */
+        held->keeps_id = (in->retain || publication->received_id != 0) &&
+                         connection->version != MQTT_5; /* acknowledge_again() */
         ticket_done(publication->ticket, MQTT_SUCCESS);
     } else {
         acknowledge(connection, in, reason, NULL);

@@ -90,6 +90,7 @@ static void merge(struct route_scratch *scratch, const struct subscription *subs
     if (target->qos < subscription->qos)
         target->qos = subscription->qos;
     target->retain_as_published |= subscription->retain_as_published;
+    target->durable |= subscription->durable;
     if (subscription->no_local) {
         target->no_local = true;
     } else {
@@ -123,9 +124,10 @@ static enum merge_search prepare_search(struct route_scratch *scratch)
 }
 
 /* Fills targets and ids; returns the other reactors that have subscribers. */
-static uint64_t merge_all(struct route_scratch *scratch, unsigned reactor)
+static uint64_t merge_all(struct route_scratch *scratch, unsigned reactor, uint64_t *remote_durable)
 {
     uint64_t remote = 0;
+    *remote_durable = 0;
     enum merge_search search = prepare_search(scratch);
     for (uint32_t i = 0; i < scratch->matches.count; i++) {
         struct filter_entry *entry = scratch->matches.entries[i];
@@ -136,6 +138,7 @@ static uint64_t merge_all(struct route_scratch *scratch, unsigned reactor)
                 merge(scratch, &list[k], search);
             } else {
                 remote |= UINT64_C(1) << list[k].reactor;
+                *remote_durable |= (uint64_t)list[k].durable << list[k].reactor;
             }
         }
     }
@@ -229,6 +232,7 @@ static void fill_targets(struct route *route, const struct route_scratch *scratc
     struct route_target *out = route->targets;
     for (uint32_t i = 0; i < scratch->target_count; i++) {
         const struct merge_target *from = &scratch->targets[i];
+        route->durables += from->durable;
         *out++ = (struct route_target){.subscriber = from->subscriber,
                                        .ids = from->id_count != 0 ? ids : NULL,
                                        .id_count = (uint16_t)from->id_count,
@@ -281,7 +285,8 @@ struct route *route_resolve(struct router *router, unsigned reactor, struct str 
     if (exact != NULL)
         router_matches_add(&scratch->matches, exact);
     router_trie_match(router, topic, &scratch->matches);
-    uint64_t remote = merge_all(scratch, reactor);
+    uint64_t remote_durable;
+    uint64_t remote = merge_all(scratch, reactor, &remote_durable);
     uint32_t *ids;
     struct route *route = route_new(scratch, count_groups(&scratch->matches), topic, &ids);
     fill_groups(route, &scratch->matches);
@@ -299,6 +304,7 @@ struct route *route_resolve(struct router *router, unsigned reactor, struct str 
 
     route->hash = hash;
     route->remote = remote;
+    route->remote_durable = remote_durable;
     fill_targets(route, scratch, ids);
     if (scratch_bytes(scratch) > SCRATCH_KEPT_BYTES)
         route_scratch_free(scratch);

@@ -196,9 +196,11 @@ static void remove_subscription(struct router *router, struct filter_entry *entr
 /* Takes the options over. Returns whether a route can tell the difference. */
 static bool set_options(struct subscription *subscription, const struct subscribe_options *options)
 {
+    bool durable = subscription->subscriber->number != 0 && options->qos > 0;
     bool same = subscription->qos == options->qos && subscription->no_local == options->no_local &&
                 subscription->retain_as_published == options->retain_as_published &&
-                subscription->id == options->id;
+                subscription->durable == durable && subscription->id == options->id;
+    subscription->durable = durable;
     subscription->qos = options->qos;
     subscription->no_local = options->no_local;
     subscription->retain_as_published = options->retain_as_published;

@@ -78,11 +78,12 @@ bool router_has_filter(struct router *router, const struct topic_filter *filter)
 struct share_group;
 
 struct route {
-    struct str topic;      /* a copy of the route's own */
-    uint64_t hash;         /* hash_bytes of the topic */
-    uint32_t target_count; /* subscribers of this reactor, and those of any reactor */
-    uint32_t group_count;  /* shared subscriptions that match: one member each gets the message */
-    uint64_t remote;       /* bit i: reactor i (not this one) has subscribers; it resolves them itself */
+    struct str topic;        /* a copy of the route's own */
+    uint64_t hash;           /* hash_bytes of the topic */
+    uint32_t target_count;   /* subscribers of this reactor, and those of any reactor */
+    uint32_t group_count;    /* shared subscriptions that match: one member each gets the message */
+    uint64_t remote;         /* bit i: reactor i (not this one) has subscribers; it resolves them itself */
+    uint64_t remote_durable; /* of these, who has durable sessions that get it at QoS 1 or 2 */
     struct route_target *targets;
     struct share_group **groups;
     /* The rest is the cache's. */
@@ -90,8 +91,9 @@ struct route {
     uint32_t exact_version;
     uint32_t prefix_version; /* the sum of two */
     uint16_t prefix_slots[2];
-    uint64_t used; /* clock for eviction */
-    uint64_t user; /* for the cache's user: zero when the route is made */
+    uint64_t used;     /* clock for eviction */
+    uint64_t user;     /* for the cache's user: zero when the route is made */
+    uint64_t durables; /* targets that are durable sessions */
 };
 
 /* One for each reactor; its calls are on that reactor's thread. Holds at most max_routes and about max_bytes. */
@@ -119,6 +121,7 @@ struct share_pick {
     uint16_t reactor;
     uint8_t qos;
     bool retain_as_published;
+    bool durable;
     uint32_t id; /* subscription identifier, 0: none */
 };
 
@@ -127,6 +130,10 @@ struct share_pick {
  * refused), 0: none. False if the group has gone or has nobody else. Thread: the cache's reactor. */
 bool route_share_pick(struct route_cache *cache, const struct route *route, uint32_t index,
                       uint64_t publisher_hash, uint64_t exclude_id, struct share_pick *out);
+
+/* Whether `is` is true of a member of the group. Called under the reader's lock: it calls nothing of the router. */
+bool route_share_any(struct route_cache *cache, const struct route *route, uint32_t index,
+                     bool (*is)(const struct subscriber *member, void *arg), void *arg);
 
 /* Another member of the same group, since the former one has gone; on whatever reactor. False likewise. */
 bool route_share_repick(struct route_cache *cache, const struct share_pick *former, uint64_t publisher_hash,

@@ -37,7 +37,8 @@ struct subscription {
     uint8_t qos;
     uint8_t retain_handling;
     bool no_local;
-    bool retain_as_published;
+    bool retain_as_published : 1;
+    bool durable : 1; /* the subscriber is a durable session, and gets it at QoS 1 or 2 */
 };
 _Static_assert(sizeof(struct subscription) == 24, "there are millions of them");
 
@@ -285,6 +286,7 @@ struct merge_target {
     uint32_t id_count;
     uint8_t qos;
     bool retain_as_published;
+    bool durable;   /* some subscription is */
     bool any_local; /* some subscription does not say no-local */
     bool no_local;  /* some subscription says it */
     /* Of those that do not say it, where both are: */

@@ -90,7 +90,7 @@ void session_end(struct shard *shard, struct session *session)
     if (session->will != NULL)
         session_will_publish(shard, session); /* the delay ends with the session [MQTT-3.1.3-9] */
     if (session->persisted)
-        persist_session(shard, session_client_id(session), 0, 0, true, NULL);
+        persist_session_end(shard, session_client_id(session), NULL);
     feeds_close(session, FEED_SESSION_ENDED);
     map_remove_item(&shard->sessions, session->subscriber.name_hash, session);
     COUNT(shard, sessions, -1);
@@ -167,11 +167,14 @@ static int64_t expiry_time(const struct session *session, int64_t now_ms)
     return session->expiry_s == EXPIRY_NEVER ? 0 : now_ms + (int64_t)session->expiry_s * 1000;
 }
 
-/* Subscriptions that were made while the session was not to last. */
+/* Subscriptions that were made while the session was not to last. The router is told that it lasts. */
 static bool persist_each(struct str filter, const struct subscribe_options *options, void *arg)
 {
     struct session *session = arg;
     struct error err;
+    struct topic_filter parsed;
+    if (topic_filter_parse(filter, &parsed) && !feed_filter(session->shard->broker, &parsed))
+        session_subscribe(session, &parsed, options);
     if (!persist_subscription(session->shard, session_client_id(session), filter, options, false, NULL,
                               &err) &&
         shard_may_log(session->shard, LOG_LEVEL_WARNING))
@@ -187,12 +190,15 @@ void session_set_expiry(struct shard *shard, struct session *session, uint32_t e
     uint32_t max = shard->settings->sessions.max_expiry_s;
     session->expiry_s = expiry_s < max ? expiry_s : max;
     if (session->expiry_s > 0) {
-        persist_session(shard, session_client_id(session), session->expiry_s, 0, false, NULL);
+        if (session->subscriber.number == 0 && shard->journal != NULL)
+            session->subscriber.number = journal_next_number(shard->broker->journal);
+        persist_session(shard, session_client_id(session), session->subscriber.number, session->expiry_s, 0,
+                        NULL);
         if (!session->persisted)
             session_subscriptions_each(session, persist_each, session);
         set_persisted(session, true);
     } else if (session->persisted) {
-        persist_session(shard, session_client_id(session), 0, 0, true, NULL);
+        persist_session_end(shard, session_client_id(session), NULL);
         set_persisted(session, false);
     }
 }
@@ -229,7 +235,8 @@ static void start_waiting(struct shard *shard, struct session *session, int64_t 
 static void keep_until(struct shard *shard, struct session *session, int64_t expires_ms)
 {
     if (session->persisted)
-        persist_session(shard, session_client_id(session), session->expiry_s, expires_ms, false, NULL);
+        persist_session(shard, session_client_id(session), session->subscriber.number, session->expiry_s,
+                        expires_ms, NULL);
 }
 
 int64_t session_expires_ms(const struct session *session)
@@ -240,16 +247,20 @@ int64_t session_expires_ms(const struct session *session)
     return session->away->expiry.node.key - reactor_now_ms(shard->reactor) + reactor_wall_ms(shard->reactor);
 }
 
-struct session *session_restore(struct shard *shard, struct str client_id, uint32_t expiry_s,
+struct session *session_restore(struct shard *shard, struct str client_id, uint64_t number, uint32_t expiry_s,
                                 int64_t expires_ms)
 {
     struct session *session = session_new(shard, client_id, client_hash(client_id));
+    bool numberless =
+        number == 0 && shard->journal != NULL; /* made without a journal, or before there was one */
+    session->subscriber.number = numberless ? journal_next_number(shard->broker->journal) : number;
     session->expiry_s = expiry_s;
     set_persisted(session, true);
-    if (expires_ms == 0 && expiry_s != EXPIRY_NEVER) { /* its client was here when the broker ended */
+    bool was_here = expires_ms == 0 && expiry_s != EXPIRY_NEVER; /* when the broker ended */
+    if (was_here)
         expires_ms = expiry_time(session, reactor_wall_ms(shard->reactor));
+    if (was_here || numberless)
         keep_until(shard, session, expires_ms);
-    }
     start_waiting(shard, session, expires_ms);
     return session;
 }
@@ -331,9 +342,7 @@ void session_will_publish(struct shard *shard, struct session *session)
 
 static bool wants_durable(const struct subscriber *subscriber, const struct publication *publication)
 {
-    (void)subscriber;
-    (void)publication;
-    return false; /* queues are in memory */
+    return publication->qos > 0 && session_is_durable((const struct session *)subscriber);
 }
 
 static void describe(const struct subscriber *subscriber, struct buf *out)

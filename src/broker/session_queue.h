@@ -1,7 +1,5 @@
-/* The messages that wait for a session's client: a queue, oldest first.
- *
- * This is the seam for durable sessions: what holds the entries is behind these calls, and nobody outside looks
- * into the structure. In memory it is a ring that exists only while it holds something. */
+/* The messages that wait for a session's client: a queue, oldest first, in a ring that exists only while it holds
+ * something. What of it survives the process is the journal's (journal.h). */
 #ifndef BROKER_SESSION_QUEUE_H
 #define BROKER_SESSION_QUEUE_H
 
@@ -13,7 +11,8 @@ struct outgoing {
     uint32_t *ids;           /* subscription identifiers, the first entry is their count; owned; NULL: none */
     uint8_t qos;
     bool retain;
-    bool stored; /* the message is the retained store's: queueing it takes no memory worth a total */
+    bool stored;    /* the message is the retained store's: queueing it takes no memory worth a total */
+    bool journaled; /* the journal knows that the session has it */
 };
 
 void outgoing_release(struct outgoing *outgoing);
@@ -52,6 +51,11 @@ void session_queue_push(struct session_queue *queue,
                         const struct outgoing *outgoing);         /* takes what it holds */
 struct outgoing *session_queue_peek(struct session_queue *queue); /* NULL when empty */
 struct outgoing session_queue_pop(struct session_queue *queue);   /* gives it away; not empty */
+/* The entry at a place, 0 the oldest. */
+static inline struct outgoing *session_queue_at(struct session_queue *queue, uint32_t place)
+{
+    return &queue->ring[(queue->head + place) & queue->mask];
+}
 void session_queue_clear(struct session_queue *queue);
 
 #endif

@@ -67,6 +67,7 @@ static void purge_queue(const struct revocation *revocation)
             session_queue_push(&session->queue, &outgoing);
             continue;
         }
+        journal_outgoing_done(session, &outgoing);
         outgoing_release(&outgoing);
         COUNT(session->shard, queued_messages, -1);
         COUNT(session->shard, messages_dropped, 1);
@@ -78,8 +79,10 @@ static void purge_unsent(struct inflight_entry *entry, void *arg)
 {
     const struct revocation *revocation = arg;
     if (!entry->sent && entry->message != NULL && entry->feed == NULL &&
-        !still_wanted(revocation, entry->message))
+        !still_wanted(revocation, entry->message)) {
+        journal_entry_done(revocation->session, entry);
         inflight_remove(&revocation->session->inflight, entry);
+    }
 }
 
 void session_revoke(struct session *session, const struct client_acl *acl)

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "broker/acl.h"
+#include "log/log.h"
 #include "mqtt/mqtt.h"
 
 struct settings *settings_new(void)
@@ -32,6 +33,7 @@ struct settings *settings_new(void)
         .max_queued_bytes = UINT64_C(64) << 20,
         .max_total_queued_bytes = UINT64_C(8) << 30,
         .when_full = QUEUE_DROP_OLDEST,
+        .sync_ms = LOG_SYNC_COMMIT,
     };
     settings->auth = (struct auth_settings){
         .allow_anonymous = -1,

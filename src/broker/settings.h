@@ -41,6 +41,7 @@ struct session_settings {
     uint64_t max_total_queued_bytes; /* of all sessions, each message counted for each; 0: no limit */
     enum queue_full_policy when_full;
     bool queue_qos0; /* keep QoS 0 messages for clients that are away */
+    int64_t sync_ms; /* of what waits in durable sessions: as log_options.sync_ms */
 };
 
 struct rate_settings {

@@ -48,6 +48,7 @@ static void housekeeping(struct reactor *reactor, struct timer *timer)
     repairs_search_tick(shard->broker->search);
     retained_sweep(shard->broker->retained, reactor_wall_ms(reactor), SWEEP_LIMIT, forget_retained, shard);
     watcher_tick(shard->broker->watcher);
+    journal_tick(shard);
     if (shard->settings->sys_interval_ms > 0 && now_ms >= shard->sys_due_ms) {
         shard->sys_due_ms = now_ms + shard->settings->sys_interval_ms;
         sys_topics_publish(shard);
@@ -70,12 +71,14 @@ static void restore_subscription(struct session *session, const struct subscript
 static void build_sessions(struct shard *shard)
 {
     for (const struct client_seed *seed = shard->seeds; seed != NULL; seed = seed->next) {
-        struct session *session = session_restore(shard, seed->client_id, seed->expiry_s, seed->expires_ms);
+        struct session *session =
+            session_restore(shard, seed->client_id, seed->number, seed->expiry_s, seed->expires_ms);
         for (const struct subscription_seed *sub = seed->subscriptions; sub != NULL; sub = sub->next) {
             struct topic_filter filter;
             if (topic_filter_parse(sub->filter, &filter))
                 restore_subscription(session, sub, &filter);
         }
+        journal_restore(shard->broker->replay, session);
     }
     shard->seeds = NULL;
 }
@@ -87,6 +90,7 @@ void shard_start(struct reactor *reactor)
     shard->reactor = reactor;
     reactor_set_user(reactor, shard);
     shard->routes = route_cache_new(broker->router, shard->index, ROUTES_MAX, ROUTE_BYTES_MAX);
+    journal_shard_start(shard);
     build_sessions(shard);
     shard->housekeeping.fire = housekeeping;
     timer_set(reactor, &shard->housekeeping, reactor_now_ms(reactor));
@@ -98,6 +102,7 @@ void shard_turn_end(struct reactor *reactor)
     struct shard *shard = reactor_user(reactor);
     shard->search_ns = 0;
     turn_tasks_run(shard); /* before others hear of these messages */
+    journal_turn_end(shard);
     handoff_flush(shard);
 }
 
@@ -106,7 +111,8 @@ void shard_stop(struct reactor *reactor)
     struct shard *shard = reactor_user(reactor);
     timer_clear(reactor, &shard->housekeeping);
     timer_clear(reactor, &shard->search);
-    turn_tasks_run(shard);    /* wills of the last connections */
+    turn_tasks_run(shard); /* wills of the last connections */
+    journal_shard_stop(shard);
     handoff_flush(shard);     /* a reactor that has ended gives them back */
     repairs_run(shard, true); /* once more, since it is the last time */
     session_free_all(shard);
@@ -119,6 +125,8 @@ void shard_stop(struct reactor *reactor)
     buf_free(&shard->burst.packets[1]);
     settings_unref(shard->settings);
     access_unref(shard->access);
+    mem_free(shard->picks);
+    shard->picks = NULL;
     shard->settings = NULL;
     shard->access = NULL;
 }

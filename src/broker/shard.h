@@ -14,6 +14,7 @@ struct subscription_seed {
 struct client_seed {
     struct client_seed *next;
     struct str client_id;
+    uint64_t number;
     uint32_t expiry_s;
     int64_t expires_ms;
     struct subscription_seed *subscriptions;

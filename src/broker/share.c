@@ -254,6 +254,7 @@ static bool pick_from(struct route_cache *cache, const struct share_group_ref *r
             .reactor = member->reactor != SUBSCRIBER_ANY_REACTOR ? member->reactor : (uint16_t)cache->reactor,
             .qos = member->qos,
             .retain_as_published = member->retain_as_published,
+            .durable = member->durable,
             .id = member->id};
     }
     router_read_unlock(router, cache->reactor);
@@ -272,4 +273,23 @@ bool route_share_repick(struct route_cache *cache, const struct share_pick *form
 {
     const struct share_group_ref ref = {.hash = former->group_hash, .id = former->group_id};
     return pick_from(cache, &ref, publisher_hash, former->subscriber_id, out);
+}
+
+bool route_share_any(struct route_cache *cache, const struct route *route, uint32_t index,
+                     bool (*is)(const struct subscriber *member, void *arg), void *arg)
+{
+    assert(index < route->group_count);
+    struct router *router = cache->router;
+    const struct share_group_ref *ref = &route_group_refs(route)[index];
+    bool any = false;
+    router_read_lock(router, cache->reactor);
+    struct share_group *group = map_find(&router->groups, ref->hash, has_id, &ref->id);
+    if (group != NULL) {
+        const struct subscription *members = router_entry_list(&group->members);
+        uint32_t count = router_entry_count(&group->members);
+        for (uint32_t i = 0; i < count && !any; i++)
+            any = is(members[i].subscriber, arg);
+    }
+    router_read_unlock(router, cache->reactor);
+    return any;
 }

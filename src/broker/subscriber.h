@@ -47,6 +47,7 @@ struct subscriber {
     const struct subscriber_ops *ops;
     uint64_t id;        /* unique in this process, never reused */
     uint64_t name_hash; /* of the client id */
+    uint64_t number; /* of a durable session (journal.h); 0: not durable. Set before its first subscription */
     uint16_t reactor;   /* the index of the reactor that owns it, for life */
     atomic_bool online; /* shared subscriptions prefer who is; written by the owner, relaxed */
     uint32_t subscription_count;

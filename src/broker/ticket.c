@@ -17,8 +17,9 @@ static void finish(struct ack_ticket *ticket)
         held_flush(held->connection);
     } else if (ticket->session != NULL) {
         list_remove(&ticket->link);
-        if (reason >= 0x80)
-            packet_id_set_remove(&ticket->session->received, ticket->packet_id); /* sent again, it is new */
+        if (reason >= 0x80 &&
+            packet_id_set_remove(&ticket->session->received, ticket->packet_id)) /* sent again, it is new */
+            journal_not_received(ticket->session, ticket->packet_id);
     }
     mem_free(ticket);
 }

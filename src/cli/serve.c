@@ -1,6 +1,7 @@
 /* `varve serve`: the broker in the foreground.
  *
- * 1. Read the configuration, lock the data directory, open the catalog, start the broker, open the listeners.
+ * 1. Read the configuration, lock the data directory, open the catalog, start the logs' writers and the broker, open the
+ *    listeners.
  * 2. Write DIR/run.json: everything is ready.
  * 3. Wait for signals: SIGHUP reloads, SIGTERM and SIGINT stop.
  *
@@ -11,6 +12,7 @@
 #include "base/random.h"
 #include "cli/cli_internal.h"
 #include "cli/serve_config.h"
+#include "log/log.h"
 #include "station/station.h"
 
 #include <errno.h>
@@ -261,12 +263,15 @@ static bool start(struct serve *serve, struct error *err)
     if (serve->catalog == NULL || !secret_key_load(&serve->secret, serve->dir, err) ||
         !open_stations(serve, err))
         return false;
+    char sessions_dir[PATH_BYTES];
     const struct broker_options options = {
         .reactors = serve->config.reactors,
         .catalog = serve->catalog,
         .settings = serve->config.settings,
         .secret = &serve->secret,
         .feeds = stations_provider(serve->stations),
+        .log_engine = serve->log_engine,
+        .sessions_dir = path_in(serve, "sessions", sessions_dir),
     };
     serve->config.settings = NULL; /* the broker's, whether it starts or not */
     serve->broker = broker_start(&options, err);

@@ -4,11 +4,13 @@
 
 #include "base/mem.h"
 #include "broker/origin.h"
+#include "log/log.h"
 #include "mqtt/mqtt.h"
 
 #include <stdio.h>
 
 #define SECONDS_MAX           INT64_C(0xFFFFFFFE)
+#define SYNC_MAX_MS           60000
 #define CONNECT_TIMEOUT_MAX_S 3600
 #define HTTP_BODY_MAX         ((uint64_t)256 << 20)
 
@@ -41,6 +43,21 @@ static uint32_t read_expiry(struct config *config, const struct config_node *at,
         return 0;
     }
     return (uint32_t)seconds;
+}
+
+/* As log_options.sync_ms: "commit", "none", or an interval. */
+static int64_t read_sync(struct config *config, const struct config_node *at, const char *key,
+                         const char *doc)
+{
+    const char *text = config_text(config, at, key, "commit", doc);
+    if (strcmp(text, "commit") == 0)
+        return LOG_SYNC_COMMIT;
+    if (strcmp(text, "none") == 0)
+        return LOG_SYNC_NONE;
+    int64_t interval_ms = config_duration_ms(config, at, key, "100ms", doc);
+    if (interval_ms < 1 || interval_ms > SYNC_MAX_MS)
+        config_complain(config, at, key, "is commit, none, or an interval from 1ms to 1m");
+    return interval_ms;
 }
 
 /* ---- mqtt, sessions, limits ------------------------------------------------------------------------------ */
@@ -108,6 +125,11 @@ static void read_sessions(struct config *config, struct session_settings *out)
         config, at, "when_full", policies, QUEUE_DROP_OLDEST, "what goes when a queue is full");
     out->queue_qos0 =
         config_bool(config, at, "queue_qos0", false, "keep QoS 0 messages for clients that are away");
+    out->sync_ms =
+        read_sync(config, at, "sync",
+                  "when QoS 1 and 2 messages for sessions that outlive their connection are on disk: "
+                  "commit, before they are acknowledged; an interval such as 100ms; none, when the system "
+                  "writes them");
 }
 
 static void read_rate(struct config *config, const struct config_node *at, struct rate_settings *out)

@@ -127,6 +127,7 @@ static bool decode(struct consumer **out, struct station *station, struct str na
                    struct error *err)
 {
     size_t len = value.len >= 2 ? (size_t)(uint8_t)value.data[0] | (size_t)(uint8_t)value.data[1] << 8 : 0;
+    *out = NULL;
     if (value.len < 2 + len)
         return error_set(err, ERR_CORRUPT, "the stored position is too short");
     struct consumer *consumer = consumer_new(station, name, str_make(value.data + 2, len));

@@ -28,9 +28,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATH_BYTES        4096
-#define DEAD_SUFFIX       ".dead"
-#define BATCH_BYTES_SPARE ((uint32_t)1 << 20) /* of a batch, beyond the largest message */
+#define PATH_BYTES          4096
+#define DEAD_SUFFIX         ".dead"
+#define OPENERS             15 /* threads beside the main one, for the time of the start */
+#define STATIONS_PER_OPENER 16
+#define BATCH_BYTES_SPARE   ((uint32_t)1 << 20) /* of a batch, beyond the largest message */
 
 /* ---- Finding --------------------------------------------------------------------------------------------- */
 
@@ -187,14 +189,51 @@ static bool load_station(struct str name, struct str object, int64_t created_ms,
         station_config_free(&config);
         return true;
     }
-    struct station *station = station_new(stations, &config, created_ms);
-    if (!open_log(station, &err)) {
-        station->failure = err;
-        LOG_ERROR("station not opened", LOG_STR("station", name), LOG_ERROR_OF(&err));
-    }
-    enlist(stations, station);
-    keeper_touch(station);
+    enlist(stations, station_new(stations, &config, created_ms));
     return true;
+}
+
+/* Opening a log waits for the disk several times: many are opened at once. */
+struct opening {
+    struct station **all;
+    size_t count;
+    atomic_size_t next;
+};
+
+static void *open_some(void *arg)
+{
+    struct opening *opening = arg;
+    for (size_t i;
+         (i = atomic_fetch_add_explicit(&opening->next, 1, memory_order_relaxed)) < opening->count;) {
+        struct station *station = opening->all[i];
+        struct error err = {0};
+        if (!open_log(station, &err)) {
+            station->failure = err;
+            LOG_ERROR("station not opened", LOG_TEXT("station", station->name), LOG_ERROR_OF(&err));
+        }
+        keeper_touch(station);
+    }
+    return NULL;
+}
+
+static void open_logs(struct stations *stations)
+{
+    struct opening opening = {
+        .all = mem_alloc((stations->by_name.count + 1) * sizeof(struct station *)),
+    };
+    struct station *station;
+    for (size_t i = 0; (station = map_next(&stations->by_name, &i)) != NULL;)
+        opening.all[opening.count++] = station;
+    pthread_t threads[OPENERS];
+    size_t started = 0;
+    size_t wanted = opening.count / STATIONS_PER_OPENER;
+    while (started < OPENERS && started < wanted &&
+           thread_start(&threads[started], "station-opener", open_some, &opening, NULL))
+        started++;
+    open_some(&opening);
+    for (size_t i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+    mem_free(opening.all);
 }
 
 static bool make_dir(const char *dir, struct error *err)
@@ -275,9 +314,12 @@ const struct feed_provider *stations_provider(struct stations *stations)
 
 static bool open_all(struct stations *stations, struct error *err)
 {
-    return make_dir(stations->dir, err) && finish_deletions(stations, err) &&
-           positions_open(&stations->positions, stations->catalog, err) &&
-           catalog_station_each(stations->catalog, load_station, stations, err);
+    bool ok = make_dir(stations->dir, err) && finish_deletions(stations, err) &&
+              positions_open(&stations->positions, stations->catalog, err) &&
+              catalog_station_each(stations->catalog, load_station, stations, err);
+    if (ok)
+        open_logs(stations);
+    return ok;
 }
 
 struct stations *stations_open(const struct stations_options *options, struct error *err)

@@ -21,9 +21,9 @@ function assertClean(result) {
 async function brokerWithStation(t) {
   const dir = temporaryDirectory();
   const data = path.join(dir, 'data');
-  const made = await varve(['station', 'create', 'bench', '--data', data, '--set', '{"topics": ["bench/#"]}']);
+  const broker = await Broker.during(t, {}, { dir });
+  const made = await broker.cli('station', 'create', 'bench', '--topic', 'bench/#');
   assert.equal(made.code, 0, made.stderr);
-  await Broker.during(t, {}, { dir });
   return data;
 }
 

@@ -107,7 +107,7 @@ describe('SIGTERM', { concurrency: 2 }, () => {
     const broker = await Broker.during(t);
     const run = JSON.parse(fs.readFileSync(path.join(broker.dir, 'data/run.json')));
     assert.equal(run.pid, broker.pid);
-    assert.deepEqual(Object.keys(run.listeners).sort(), ['tcp.default', 'ws.default']);
+    assert.deepEqual(Object.keys(run.listeners).sort(), ['http', 'tcp.default', 'ws.default']);
     for (const address of Object.values(run.listeners)) assert.match(address, /^127\.0\.0\.1:[1-9]\d*$/);
     for (const name of ['admin.key', 'secret.key']) assert.equal(fs.statSync(path.join(broker.dir, 'data', name)).mode & 0o777, 0o600, name);
     assert.match(fs.readFileSync(path.join(broker.dir, 'data/admin.key'), 'utf8'), /^[^:\n]+:[^:\n]+\n$/);

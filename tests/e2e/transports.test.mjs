@@ -502,7 +502,7 @@ describe('listeners', { concurrency: 2 }, () => {
     const broker = await Broker.during(t, {
       listeners: { tcp: { default: { enabled: false }, six: { bind: '[::1]:0' }, another: {} }, ws: { default: { enabled: false } } },
     });
-    assert.deepEqual(Object.keys(broker.run.listeners).sort(), ['tcp.another', 'tcp.six']);
+    assert.deepEqual(Object.keys(broker.run.listeners).sort(), ['http', 'tcp.another', 'tcp.six']);
     const six = broker.listener('tcp.six');
     assert.equal(six.host, '::1');
     await (await RawClient.connect(six)).ping();

@@ -1,1 +1,1 @@
-varve_fuzz(broker connection)
+varve_fuzz(broker connection journal)

@@ -147,6 +147,63 @@ static void test_an_empty_map_owns_nothing(void **state)
     map_free(&map);
 }
 
+/* ---- In steps ------------------------------------------------------------------------------------------------ */
+
+struct scanned {
+    uint32_t visits[KEYS];
+};
+
+static void scanned_item(void *item, void *arg)
+{
+    struct scanned *scanned = arg;
+    scanned->visits[((const struct item *)item)->key]++;
+}
+
+/* While others come and go, so that the table grows and shrinks between the steps. */
+static void test_a_scan_meets_all_that_stay(void **state)
+{
+    (void)state;
+    struct random random;
+    random_seed(&random, harness_seed());
+    for (unsigned round = 0; round < 300; round++) {
+        static struct item items[KEYS];
+        struct map map = {0};
+        static struct scanned scanned;
+        memset(items, 0, sizeof items);
+        memset(&scanned, 0, sizeof scanned);
+        uint64_t staying = random_below(&random, KEYS / 2);
+        bool poor = round % 3 == 0; /* a hash that makes long runs */
+#define SCAN_HASH(key) (poor ? (key) / 8 : hash_u64(key))
+        for (uint64_t key = 0; key < KEYS; key++) {
+            items[key].key = key;
+            items[key].present = key < staying || random_below(&random, 2) == 0;
+            if (items[key].present)
+                map_insert(&map, SCAN_HASH(key), &items[key]);
+        }
+        uint64_t change = random_below(&random, 4); /* 0: none; 1: all others go; 2: all come; 3: either */
+        size_t cursor = 0, steps = 0;
+        do {
+            cursor = map_scan(&map, cursor, scanned_item, &scanned);
+            for (unsigned i = 0; i < 40 && change != 0; i++) {
+                uint64_t key = staying + random_below(&random, KEYS - staying);
+                if (items[key].present && change != 2)
+                    assert_true(map_remove_item(&map, SCAN_HASH(key), &items[key]));
+                else if (!items[key].present && change != 1)
+                    map_insert(&map, SCAN_HASH(key), &items[key]);
+                else
+                    continue;
+                items[key].present = !items[key].present;
+            }
+            assert_true(++steps < 100000);
+        } while (cursor != 0);
+        for (uint64_t key = 0; key < staying; key++)
+            CHECK(scanned.visits[key] > 0, "key %" PRIu64 " of round %u", key, round);
+        for (uint64_t key = 0; change == 0 && key < KEYS; key++)
+            CHECK(scanned.visits[key] == items[key].present, "key %" PRIu64, key);
+        map_free(&map);
+    }
+}
+
 static void test_memory_goes_with_the_last_item(void **state)
 {
     (void)state;
@@ -225,7 +282,8 @@ static void test_only_equal_hashes_are_compared(void **state)
     map_free(&map);
 }
 
-RUN_TESTS(cmocka_unit_test(test_random_use_agrees_with_an_array),
+RUN_TESTS(cmocka_unit_test(test_a_scan_meets_all_that_stay),
+          cmocka_unit_test(test_random_use_agrees_with_an_array),
           cmocka_unit_test(test_a_search_ends_at_every_fill),
           cmocka_unit_test(test_an_empty_map_owns_nothing),
           cmocka_unit_test(test_memory_goes_with_the_last_item),

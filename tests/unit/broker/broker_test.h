@@ -33,6 +33,9 @@
 struct site {
     char dir[HARNESS_PATH_BYTES];
     struct catalog *catalog;
+    struct log_engine *engine;
+    const struct log_io *io;
+    bool durable;
     struct broker *broker;
     struct listener *listener;
     const struct feed_provider *feeds; /* NULL: none */
@@ -54,11 +57,21 @@ static inline void site_run(struct site *site, unsigned reactors, struct setting
     site->catalog = catalog_open(site->dir, &err);
     if (site->catalog == NULL)
         fail_msg("%s", err.text);
+    char sessions_dir[HARNESS_PATH_BYTES + 16];
+    snprintf(sessions_dir, sizeof(sessions_dir), "%s/sessions", site->dir);
+    if (site->durable) {
+        const struct log_engine_options engine = {.writers = 1, .io = site->io};
+        site->engine = log_engine_start(&engine, &err);
+        if (site->engine == NULL)
+            fail_msg("%s", err.text);
+    }
     const struct broker_options options = {
         .reactors = reactors,
         .catalog = site->catalog,
         .settings = settings != NULL ? settings : quiet_settings(),
         .feeds = site->feeds,
+        .log_engine = site->engine,
+        .sessions_dir = site->durable ? sessions_dir : NULL,
     };
     site->broker = broker_start(&options, &err);
     if (site->broker == NULL)
@@ -85,11 +98,22 @@ static inline void site_start(struct site *site, unsigned reactors, struct setti
     site_start_fed(site, reactors, settings, NULL);
 }
 
+/* With a journal. io: the log's; NULL: the system's. */
+static inline void site_start_durable(struct site *site, unsigned reactors, struct settings *settings,
+                                      const struct log_io *io)
+{
+    *site = (struct site){.durable = true, .io = io};
+    harness_make_dir(site->dir);
+    site_run(site, reactors, settings);
+}
+
 /* Stops the broker; the directory stays. */
 static inline void site_halt(struct site *site, int64_t timeout_ms)
 {
     broker_stop(site->broker, timeout_ms);
     broker_free(site->broker);
+    log_engine_stop(site->engine);
+    site->engine = NULL;
     catalog_close(site->catalog);
 }
 

@@ -30,6 +30,7 @@ struct model {
     uint16_t ids[MODEL_MAX];
     bool released[MODEL_MAX];
     bool sent[MODEL_MAX];
+    bool fresh[MODEL_MAX];
     uint32_t count;
     uint8_t taken[65536]; /* by identifier */
 };
@@ -44,18 +45,21 @@ static void model_remove(uint32_t at)
     memmove(model.ids + at, model.ids + at + 1, behind * sizeof(*model.ids));
     memmove(model.released + at, model.released + at + 1, behind * sizeof(*model.released));
     memmove(model.sent + at, model.sent + at + 1, behind * sizeof(*model.sent));
+    memmove(model.fresh + at, model.fresh + at + 1, behind * sizeof(*model.fresh));
 }
 
-static void add(struct inflight *inflight, struct message *message, uint32_t number)
+static void add(struct inflight *inflight, struct message *message, uint32_t number, bool waits)
 {
     struct outgoing outgoing = outgoing_of(message, number);
-    uint16_t id = inflight_add(inflight, &outgoing);
+    uint16_t id =
+        waits ? inflight_add_waiting(inflight, &outgoing)->packet_id : inflight_add(inflight, &outgoing);
     CHECK(id != 0, "message %u", number);
     CHECK(!model.taken[id], "identifier %u given twice", id);
     model.taken[id] = true;
     model.ids[model.count] = id;
     model.released[model.count] = false;
-    model.sent[model.count++] = true;
+    model.fresh[model.count] = waits;
+    model.sent[model.count++] = !waits;
 }
 
 static void take_away(struct inflight *inflight, uint32_t at)
@@ -80,6 +84,7 @@ static void check_entry(struct inflight_entry *entry, void *arg)
     CHECK((entry->state == INFLIGHT_RELEASED) == model.released[at], "#%u", entry->packet_id);
     CHECK(model.released[at] == (entry->message == NULL), "#%u", entry->packet_id);
     CHECK(entry->sent == model.sent[at], "#%u", entry->packet_id);
+    CHECK(entry->fresh == model.fresh[at], "#%u", entry->packet_id);
 }
 
 static void check_all(struct inflight *inflight)
@@ -87,9 +92,12 @@ static void check_all(struct inflight *inflight)
     struct walk walk = {0};
     inflight_each(inflight, check_entry, &walk);
     assert_int_equal(walk.at, model.count);
-    uint32_t sent = 0;
-    for (uint32_t i = 0; i < model.count; i++)
+    uint32_t sent = 0, fresh = 0;
+    for (uint32_t i = 0; i < model.count; i++) {
         sent += model.sent[i];
+        fresh += model.fresh[i];
+    }
+    assert_int_equal(inflight->fresh, fresh);
     assert_int_equal(inflight->count, model.count);
     assert_int_equal(inflight->sent, sent);
     assert_int_equal(inflight->unsent, model.count - sent);
@@ -113,7 +121,10 @@ static void send_next(struct inflight *inflight)
     struct inflight_entry *entry = inflight_next_unsent(inflight);
     assert_non_null(entry);
     CHECK(entry->packet_id == model.ids[at], "#%u is sent again before #%u", entry->packet_id, model.ids[at]);
+    inflight_mark_sent(inflight, entry);
+    assert_false(entry->fresh);
     model.sent[at] = true;
+    model.fresh[at] = false;
 }
 
 static void start(struct inflight *inflight)
@@ -136,7 +147,7 @@ static void exchange(struct random *random, uint32_t window, unsigned disorder_p
                           ? (uint32_t)random_below(random, model.count)
                           : 0;
         if (choice < 45 && model.count < window) {
-            add(&inflight, message, number++);
+            add(&inflight, message, number++, random_below(random, 4) == 0);
         } else if (choice < 90 && model.count > 0) {
             take_away(&inflight, at);
         } else if (choice < 97 && model.count > 0) {
@@ -192,9 +203,9 @@ static void test_an_entry_that_stays_keeps_its_place_while_the_sequence_comes_ro
     {
         struct inflight inflight;
         start(&inflight);
-        add(&inflight, message, 0); /* stays */
+        add(&inflight, message, 0, false); /* stays */
         for (uint32_t number = 1; number <= 200000; number++) {
-            add(&inflight, message, number);
+            add(&inflight, message, number, false);
             while (model.count > 1 + *other)
                 take_away(&inflight, 1);
             if (number == 100000)
@@ -224,7 +235,7 @@ static void test_many_entries_that_stay_keep_their_order(void **state)
     start(&inflight);
     /* One in a hundred stays; the others are acknowledged soon. At last 3,000 are there from five rounds. */
     for (uint32_t number = 0; number < 300000; number++) {
-        add(&inflight, message, number);
+        add(&inflight, message, number, false);
         if (random_below(&random, 100) != 0)
             take_away(&inflight, model.count - 1);
     }
@@ -247,7 +258,7 @@ static void test_every_identifier_but_0_can_be_in_flight(void **state)
     struct message *message = any_message();
     start(&inflight);
     for (uint32_t number = 0; number < 65535; number++)
-        add(&inflight, message, number);
+        add(&inflight, message, number, false);
     check_all(&inflight);
     assert_null(inflight_find(&inflight, 0));
     /* The one that is free is found wherever the sequence stands. */
@@ -256,7 +267,7 @@ static void test_every_identifier_but_0_can_be_in_flight(void **state)
     {
         uint16_t id = model.ids[*place];
         take_away(&inflight, *place);
-        add(&inflight, message, 1);
+        add(&inflight, message, 1, false);
         assert_int_equal(model.ids[model.count - 1], id);
     }
     check_all(&inflight);
@@ -277,12 +288,12 @@ static void test_a_table_exists_only_while_something_is_in_flight(void **state)
     assert_null(inflight_find(&inflight, 1));
     inflight_clear(&inflight);
     for (uint32_t number = 0; number < 5000; number++)
-        add(&inflight, message, number);
+        add(&inflight, message, number, false);
     while (model.count > 0)
         take_away(&inflight, 0);
     assert_null(inflight.ring);
     /* The sequence goes on. */
-    add(&inflight, message, 1);
+    add(&inflight, message, 1, false);
     assert_int_equal(model.ids[0], 5001);
     inflight_clear(&inflight);
     message_unref(message);
@@ -303,7 +314,7 @@ static void test_entries_may_be_removed_while_they_are_walked(void **state)
         struct inflight inflight;
         start(&inflight);
         for (uint32_t number = 0; number < *count; number++)
-            add(&inflight, message, number);
+            add(&inflight, message, number, false);
         inflight_each(&inflight, remove_it, &inflight);
         assert_int_equal(inflight.count, 0);
         assert_int_equal(atomic_load(&message->refs), 1);
@@ -351,7 +362,49 @@ static void test_a_set_of_packet_identifiers_holds_what_was_added(void **state)
     packet_id_set_clear(&set);
 }
 
-RUN_TESTS(cmocka_unit_test(test_a_table_behaves_like_a_list_in_the_order_of_sending),
+/* ---- At the start of the broker ------------------------------------------------------------------------------ */
+
+static void test_entries_are_restored_under_their_identifiers_and_in_their_order(void **state)
+{
+    (void)state;
+    struct random random;
+    random_seed(&random, harness_seed());
+    struct message *message = any_message();
+    for (unsigned round = 0; round < 200; round++) {
+        struct inflight inflight;
+        start(&inflight);
+        uint32_t most = round == 0 ? MODEL_MAX : 1 + (uint32_t)random_below(&random, 300);
+        for (uint32_t number = 1; number <= most; number++) {
+            uint16_t wanted = random_below(&random, 3) > 0 ? (uint16_t)random_next(&random) : 0;
+            bool released = wanted != 0 && random_below(&random, 3) == 0;
+            struct outgoing outgoing = released ? (struct outgoing){.qos = 2} : outgoing_of(message, number);
+            if (!inflight_restore(&inflight, &outgoing, wanted, released)) {
+                CHECK(model.taken[wanted], "#%u was free", wanted);
+                if (!released)
+                    outgoing_release(&outgoing);
+                continue;
+            }
+            uint16_t id = inflight.newest;
+            CHECK(wanted == 0 || id == wanted, "#%u is #%u", wanted, id);
+            CHECK(!model.taken[id], "identifier %u given twice", id);
+            model.taken[id] = true;
+            model.ids[model.count] = id;
+            model.released[model.count] = released;
+            model.fresh[model.count] = false;
+            model.sent[model.count++] = false;
+        }
+        check_all(&inflight);
+        for (uint32_t left = (uint32_t)random_below(&random, model.count + 1); left > 0; left--)
+            send_next(&inflight);
+        check_all(&inflight);
+        inflight_clear(&inflight);
+    }
+    assert_int_equal(atomic_load(&message->refs), 1);
+    message_unref(message);
+}
+
+RUN_TESTS(cmocka_unit_test(test_entries_are_restored_under_their_identifiers_and_in_their_order),
+          cmocka_unit_test(test_a_table_behaves_like_a_list_in_the_order_of_sending),
           cmocka_unit_test(test_an_entry_that_stays_keeps_its_place_while_the_sequence_comes_round),
           cmocka_unit_test(test_many_entries_that_stay_keep_their_order),
           cmocka_unit_test(test_every_identifier_but_0_can_be_in_flight),

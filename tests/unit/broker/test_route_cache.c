@@ -52,6 +52,50 @@ static void fill(struct fixture *fixture, const char *prefix, unsigned count)
     }
 }
 
+/* ---- Durable sessions ------------------------------------------------------------------------------------ */
+
+static void test_a_route_tells_where_durable_sessions_get_the_message(void **state)
+{
+    (void)state;
+    struct fixture fixture = fixture_of(100, 1 << 20);
+    struct router *router = fixture.router;
+    const struct subscribe_options at_1 = {.qos = 1};
+    struct subscriber *here = &fixture.subscribers[0], *other = &fixture.subscribers[1],
+                      *there = &fixture.subscribers[2];
+    subscribe_with(router, other, "t", at_1);
+    const struct route *route = route_cache_get(fixture.cache, STR("t"));
+    assert_int_equal(route->durables, 0);
+    assert_int_equal(route->remote_durable, 0);
+
+    here->number = 5;
+    there->number = 6;
+    subscribe(router, here, "t"); /* at QoS 0 nothing is kept */
+    subscribe(router, there, "t");
+    route = route_cache_get(fixture.cache, STR("t"));
+    assert_int_equal(route->durables, 0);
+    assert_int_equal(route->remote, 2);
+    assert_int_equal(route->remote_durable, 0);
+
+    subscribe_with(router, here, "#", at_1);
+    subscribe_with(router, there, "+", at_1);
+    route = route_cache_get(fixture.cache, STR("t"));
+    assert_int_equal(route->durables, 1);
+    assert_int_equal(route->remote_durable, 2);
+
+    unsubscribe(router, here, "#");
+    other->number = 7; /* its session is to last after all */
+    subscribe_with(router, other, "t", at_1);
+    route = route_cache_get(fixture.cache, STR("t"));
+    assert_int_equal(route->durables, 1);
+
+    subscribe_with(router, there, "$share/g/u", at_1);
+    route = route_cache_get(fixture.cache, STR("u"));
+    struct share_pick pick;
+    assert_true(route_share_pick(fixture.cache, route, 0, 0, 0, &pick));
+    assert_true(pick.durable);
+    fixture_close(&fixture);
+}
+
 /* ---- Standing and falling -------------------------------------------------------------------------------- */
 
 static void test_a_change_spoils_the_routes_it_concerns_and_no_others(void **state)
@@ -494,7 +538,8 @@ static void test_reactors_subscribe_route_and_pick_at_once(void **state)
     router_free(router);
 }
 
-RUN_TESTS(cmocka_unit_test(test_a_change_spoils_the_routes_it_concerns_and_no_others),
+RUN_TESTS(cmocka_unit_test(test_a_route_tells_where_durable_sessions_get_the_message),
+          cmocka_unit_test(test_a_change_spoils_the_routes_it_concerns_and_no_others),
           cmocka_unit_test(test_the_first_levels_of_topics_and_filters),
           cmocka_unit_test(test_a_hit_gives_the_same_route_with_what_its_user_has_written),
           cmocka_unit_test(test_a_route_owns_its_topic),

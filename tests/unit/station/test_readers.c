@@ -2,6 +2,7 @@
 #include "station_test.h"
 
 #include "base/clock.h"
+#include "base/mem.h"
 
 static void start(struct depot *depot)
 {
@@ -11,12 +12,20 @@ static void start(struct depot *depot)
 
 static void put_numbers(struct depot *depot, unsigned from, unsigned to)
 {
-    char text[16], topic[16];
+    struct error err;
+    struct station_message *messages = mem_zalloc((to - from) * sizeof(*messages));
+    char(*texts)[2][16] = mem_zalloc((to - from) * sizeof(*texts));
     for (unsigned i = from; i < to; i++) {
-        snprintf(text, sizeof(text), "%u", i);
-        snprintf(topic, sizeof(topic), "t/%s/%u", i % 2 == 0 ? "even" : "odd", i);
-        put_message(depot, "x", topic, text, NULL);
+        char *text = texts[i - from][0], *topic = texts[i - from][1];
+        snprintf(text, 16, "%u", i);
+        snprintf(topic, 16, "t/%s/%u", i % 2 == 0 ? "even" : "odd", i % 10000);
+        messages[i - from] =
+            (struct station_message){.topic = str_of(topic), .payload = str_of(text), .qos = 1};
     }
+    struct station_produce produce = {.messages = messages, .count = to - from};
+    ASSERT_OK(stations_produce_wait(depot->stations, STR("x"), &produce, &err), err);
+    mem_free(messages);
+    mem_free(texts);
 }
 
 /* Hears these payloads in this order, without acknowledging; QoS > 0: with PUBACK. */
