@@ -246,6 +246,7 @@ static bool open_stations(struct serve *serve, struct error *err)
         .catalog = serve->catalog,
         .engine = serve->log_engine,
         .workers = serve->workers,
+        .segment_bytes = serve->config.segment_bytes,
     };
     serve->stations = stations_open(&options, err);
     return serve->stations != NULL;

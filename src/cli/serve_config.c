@@ -13,6 +13,8 @@
 #define SYNC_MAX_MS           60000
 #define CONNECT_TIMEOUT_MAX_S 3600
 #define HTTP_BODY_MAX         ((uint64_t)256 << 20)
+#define SEGMENT_BYTES_MIN     ((uint64_t)64 << 10)
+#define SEGMENT_BYTES_MAX     ((uint64_t)1 << 30)
 
 struct reader {
     struct config *config;
@@ -130,6 +132,17 @@ static void read_sessions(struct config *config, struct session_settings *out)
                   "when QoS 1 and 2 messages for sessions that outlive their connection are on disk: "
                   "commit, before they are acknowledged; an interval such as 100ms; none, when the system "
                   "writes them");
+}
+
+static uint64_t read_segment_bytes(struct config *config)
+{
+    const struct config_node *at = config_section(config, config_root(config), "stations");
+    uint64_t bytes = config_bytes(config, at, "segment_bytes", "64MiB",
+                                  "of a file of a station, 64KiB to 1GiB: retention gives back disk in "
+                                  "such pieces, and each is one more file; from the next start on");
+    if (bytes < SEGMENT_BYTES_MIN || bytes > SEGMENT_BYTES_MAX)
+        config_complain(config, at, "segment_bytes", "is from 64KiB to 1GiB");
+    return bytes;
 }
 
 static void read_rate(struct config *config, const struct config_node *at, struct rate_settings *out)
@@ -469,6 +482,7 @@ static void read_all(struct reader *reader)
     read_listeners(reader);
     read_mqtt(config, &out->settings->mqtt);
     read_sessions(config, &out->settings->sessions);
+    out->segment_bytes = read_segment_bytes(config);
     read_others(config, out->settings);
     read_auth(config, &out->settings->auth);
     read_authorization(config, out->settings);

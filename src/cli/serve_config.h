@@ -20,6 +20,7 @@ struct serve_config {
     unsigned reactors;
     enum log_level log_level;
     enum log_format log_format;
+    uint64_t segment_bytes;    /* of the logs of stations */
     struct settings *settings; /* one reference; NULL once taken */
     struct serve_listener *listeners;
     size_t listener_count;

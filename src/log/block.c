@@ -173,4 +173,5 @@ void log_batch_reset(struct log_batch *batch)
     block_unref(batch->block);
     batch->block = NULL;
     batch->count = 0;
+    batch->marked = false;
 }

@@ -24,7 +24,7 @@ struct batch_header {
     uint32_t body_crc;
     uint32_t stored_bytes;
     uint32_t raw_bytes;
-    uint32_t count; /* 0: a mark, which only says what is durable */
+    uint32_t count; /* 0: a stamp, which only says what is durable */
     uint64_t first_offset;
     uint64_t bytes_before;
     uint64_t durable; /* records below this offset were on disk when the batch was written */
@@ -33,6 +33,7 @@ struct batch_header {
     int64_t last_time;
     uint32_t record_bytes;
     enum batch_codec codec;
+    bool marked;
 };
 
 static inline uint64_t batch_end(const struct batch_header *header)

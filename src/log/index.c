@@ -13,12 +13,15 @@
  *     72  4  its salt
  *     76  4  count of entries
  *     80  4  CRC-32C of the entries
- *     84 12  zero
+ *     84  4  zero
+ *     88  8  no marked batch ends behind this offset; 0: no batch of the segment is marked
  *     96     entries: offset 8, position 8, bytes of all records of the log before 8, time of the first record 8
  *
  * An entry is a batch of the segment. The first batch has one, then the first one that begins at least 64 KiB behind
- * the entry before. The file is made when the segment is sealed, and made again whenever it is missing, does not match
- * its checksums or does not join the next segment: nothing is ever lost with it. */
+ * the entry before. Bit 63 of its position is set if it, or a batch before the next entry's, may be marked.
+ *
+ * The file is made when the segment is sealed, and made again whenever it is missing, does not match its checksums or
+ * does not join the next segment: nothing is ever lost with it. */
 #include "log/log_internal.h"
 
 #include "base/crc32c.h"
@@ -28,6 +31,7 @@
 #include <errno.h>
 
 #define INDEX_VERSION       1
+#define ENTRY_MARKED        (UINT64_C(1) << 63) /* of the position */
 #define INDEX_HEADER_BYTES  96
 #define INDEX_ENTRY_BYTES   32
 #define INDEX_ENTRIES_MAX   (1u << 24)
@@ -39,8 +43,10 @@ void index_note(struct index *index, const struct batch_header *header, uint64_t
 {
     if (header->count == 0)
         return;
-    if (index->count != 0 && position < index->entries[index->count - 1].position + INDEX_STRIDE_BYTES)
+    if (index->count != 0 && position < index->entries[index->count - 1].position + INDEX_STRIDE_BYTES) {
+        index->entries[index->count - 1].marked |= header->marked;
         return;
+    }
     if (index->count == index->cap) {
         index->cap = index->cap != 0 ? 2 * index->cap : INDEX_ENTRIES_FIRST;
         index->entries = mem_realloc(index->entries, index->cap * sizeof *index->entries);
@@ -50,6 +56,7 @@ void index_note(struct index *index, const struct batch_header *header, uint64_t
         .position = position,
         .bytes_before = header->bytes_before,
         .time = header->base_time > header->floor_time ? header->base_time : header->floor_time,
+        .marked = header->marked,
     };
 }
 
@@ -74,10 +81,11 @@ static uint8_t *encode(const struct segment *segment, const struct index *index,
     put_le64(out + 64, (uint64_t)segment->last_time);
     put_le32(out + 72, segment->salt);
     put_le32(out + 76, index->count);
+    put_le64(out + 88, segment->marked_end);
     uint8_t *at = out + INDEX_HEADER_BYTES;
     for (uint32_t i = 0; i < index->count; i++, at += INDEX_ENTRY_BYTES) {
         put_le64(at, index->entries[i].offset);
-        put_le64(at + 8, index->entries[i].position);
+        put_le64(at + 8, index->entries[i].position | (index->entries[i].marked ? ENTRY_MARKED : 0));
         put_le64(at + 16, index->entries[i].bytes_before);
         put_le64(at + 24, (uint64_t)index->entries[i].time);
     }
@@ -125,11 +133,12 @@ static const char *decode_summary(const uint8_t *bytes, uint64_t first, struct s
         .time_before = (int64_t)get_le64(bytes + 56),
         .last_time = (int64_t)get_le64(bytes + 64),
         .salt = get_le32(bytes + 72),
+        .marked_end = get_le64(bytes + 88),
     };
     *count = get_le32(bytes + 76);
     *entries_crc = get_le32(bytes + 80);
     if (out->first != first || out->end < first || out->bytes_end < out->bytes_before ||
-        out->data_bytes < SEGMENT_HEADER_BYTES || *count > INDEX_ENTRIES_MAX)
+        out->data_bytes < SEGMENT_HEADER_BYTES || out->marked_end > out->end || *count > INDEX_ENTRIES_MAX)
         return "the index contradicts itself";
     return NULL;
 }
@@ -175,9 +184,10 @@ static void decode_entries(const uint8_t *bytes, uint32_t count, struct index *o
     for (uint32_t i = 0; i < count; i++, bytes += INDEX_ENTRY_BYTES) {
         out->entries[i] = (struct index_entry){
             .offset = get_le64(bytes),
-            .position = get_le64(bytes + 8),
+            .position = get_le64(bytes + 8) & ~ENTRY_MARKED,
             .bytes_before = get_le64(bytes + 16),
             .time = (int64_t)get_le64(bytes + 24),
+            .marked = (get_le64(bytes + 8) & ENTRY_MARKED) != 0,
         };
     }
 }
@@ -220,12 +230,14 @@ bool index_rebuild(const struct log_io *io, const char *dir, uint64_t first, uin
     enum scan_result result = SCAN_BATCH;
     uint64_t data_end = scan.position;
     uint64_t bytes_end = scan.bytes;
+    uint64_t marked_end = 0;
     int64_t last_time = scan.time;
-    /* Marks at the end count as part of the segment, batches from `end` on do not. */
+    /* Stamps at the end count as part of the segment, batches from `end` on do not. */
     while ((result = scan_next(&scan, err)) == SCAN_BATCH && scan.offset <= end) {
         index_note(out, &scan.batch, scan.batch_position);
         data_end = scan.position;
         bytes_end = scan.bytes;
+        marked_end = scan.marked_end;
         last_time = scan.time;
         if (scan.offset == end)
             break;
@@ -243,6 +255,7 @@ bool index_rebuild(const struct log_io *io, const char *dir, uint64_t first, uin
             .bytes_end = bytes_end,
             .data_bytes = data_end,
             .file_bytes = scan.file_bytes,
+            .marked_end = marked_end,
             .time_before = scan.head.time_before,
             .last_time = last_time,
             .salt = scan.head.salt,

@@ -81,6 +81,7 @@ struct log_batch {
     struct log_block *block; /* what is in it: see log_batch_add() */
     uint64_t queued_bytes;   /* the log's */
     uint32_t count;
+    bool marked;              /* the appender's: who reads with LOG_MARKED wants to find this batch again */
     uint64_t first_offset;    /* once stored */
     enum log_outcome outcome; /* in `done` */
     /* Called once, on a writer thread, in the order of the offsets within one log; several batches in a row. The batch
@@ -94,7 +95,7 @@ struct log_batch {
  * A record of a size over max_batch_bytes makes log_append() fail. */
 uint8_t *log_batch_add(struct log_batch *batch, int64_t time_ms, size_t len);
 size_t log_batch_bytes(const struct log_batch *batch);
-void log_batch_reset(struct log_batch *batch); /* gives back what is in it; `done` stays */
+void log_batch_reset(struct log_batch *batch); /* gives back what is in it, with its mark; `done` stays */
 
 /* Submits the batch (not empty) until `done`. Batches of one thread keep their order. Never blocks; on failure the
  * batch is as before, and `done` is not called.
@@ -153,9 +154,14 @@ enum log_read_result {
     LOG_READ_FAILED
 };
 #define LOG_NOWAIT 1u /* only what is in memory: the tail or the page cache */
+#define LOG_MARKED 2u /* only marked batches: see log_read() */
 
 /* Reads whole batches from the one that holds `offset` on, about max_bytes of them (at least one). A batch that does
- * not check is an error, never served. Errors: ERR_CORRUPT (file and position), those of the system. Thread: any. */
+ * not check is an error, never served.
+ * LOG_MARKED: from the first marked batch that ends behind `offset` on, up to the next one that is not marked; so the
+ * chunk may begin above `offset`. Of what is passed over the headers are read, if anything. LOG_READ_END: no more of what
+ * is committed is marked.
+ * Errors: ERR_CORRUPT (file and position), those of the system. Thread: any. */
 enum log_read_result log_read(struct log *log, uint64_t offset, size_t max_bytes, unsigned flags,
                               struct log_chunk **out, struct error *err);
 

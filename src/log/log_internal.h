@@ -85,14 +85,22 @@ struct segment {
     uint64_t bytes_before, bytes_end; /* of all records of the log before it, and before its end */
     uint64_t data_bytes;              /* of the file: header and committed batches */
     uint64_t file_bytes;              /* of the file, with what is preallocated */
+    uint64_t marked_end;              /* no marked batch ends behind this offset; 0: none is marked */
     int64_t time_before, last_time;   /* of the record before it, and of its last one (or time_before) */
     uint32_t salt;
 };
+
+static inline void segment_note_marked(struct segment *segment, const struct batch_header *header)
+{
+    if (header->marked)
+        segment->marked_end = batch_end(header);
+}
 
 /* A batch of the segment; there is one for each INDEX_STRIDE_BYTES. */
 struct index_entry {
     uint64_t offset, position, bytes_before;
     int64_t time; /* of its first record */
+    bool marked;  /* it, or a batch between it and the next entry's, may be */
 };
 
 struct index {
@@ -100,7 +108,7 @@ struct index {
     uint32_t count, cap;
 };
 
-/* Adds the batch if it is due. */
+/* Adds the batch if it is due, and that it is marked to the entry that it belongs to. */
 void index_note(struct index *index, const struct batch_header *header, uint64_t position);
 void index_free(struct index *index);
 /* Writes and reads DIR/<first offset>.idx: see index.c. */
@@ -154,7 +162,8 @@ struct scan {
     /* Where the next batch is expected, and what it has to continue. */
     uint64_t position, offset, bytes;
     int64_t time;
-    uint64_t durable; /* the highest that a batch has claimed */
+    uint64_t durable;    /* the highest that a batch has claimed */
+    uint64_t marked_end; /* behind the last marked batch; 0: none was */
 
     /* Of the batch returned last. */
     struct batch_header batch;
@@ -298,7 +307,7 @@ struct log {
     int64_t durable_time;                     /* of the record before it */
     uint64_t durable_position;                /* in the active segment */
     bool dirty;                               /* something is written and not synced */
-    uint64_t marked;                          /* the offset of a mark at the end, or UINT64_MAX */
+    uint64_t stamped;                         /* the offset of a stamp at the end, or UINT64_MAX */
     bool failed;
     bool fresh_segment;                          /* what follows goes to a segment of its own: see roll.c */
     int64_t sync_at_ms, retry_at_ms, idle_at_ms; /* monotonic; 0: not set */
@@ -330,7 +339,7 @@ void log_commit(struct log *log);
 void batch_finish(struct log *log, struct log_batch *batch, enum log_outcome outcome,
                   const struct error *err);
 void log_fail(struct log *log, const struct error *err);
-void roll_mark(struct log *log);                    /* says on disk that all before it is durable */
+void roll_stamp(struct log *log);                   /* says on disk that all before it is durable */
 bool roll_open(struct log *log, struct error *err); /* an append descriptor of the active segment */
 bool roll_next(struct log *log, struct error *err); /* seals it if there is one, and starts the next */
 void roll_close(struct log *log);                   /* the append descriptor, with what is preallocated */
@@ -394,9 +403,11 @@ struct seek {
     enum { SEEK_OFFSET, SEEK_TIME, SEEK_BYTES } by;
     uint64_t number; /* SEEK_OFFSET, SEEK_BYTES */
     int64_t time_ms;
+    bool marked; /* SEEK_OFFSET: and is marked */
 };
 /* The first batch that reaches it (ends behind the offset; has a record of the time or later; with which the log has so
- * many bytes), whole, in a chunk of its own or followed by others. LOG_READ_END: there is none. */
+ * many bytes), whole, in a chunk of its own or followed by others; `marked`: by others that are. LOG_READ_END: there is
+ * none. */
 enum log_read_result read_seek(struct log *log, const struct seek *seek, size_t max_bytes, unsigned flags,
                                struct chunk **out, struct error *err);
 

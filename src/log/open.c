@@ -10,7 +10,8 @@
  *  5. What is valid, but was not proved durable by a later batch, may be in the system's memory alone: a process that was
  *     killed between its write and its sync leaves that, and so does a failed sync, after which the system calls the
  *     pages clean. So it is written once more, in place and unchanged, and synced, before anyone reads it. A log that was
- *     closed ends in a mark, and nothing is written.
+ *     closed ends in a stamp, and nothing is written. The stamp itself was not synced: the next batch takes its place, so
+ *     that nothing acknowledged ever lies behind it.
  *  6. If a log that does not wait for syncs has lost what it had already trimmed, it goes on at the low-water mark. */
 #include "log/log_internal.h"
 
@@ -215,27 +216,31 @@ static bool load_sealed(struct log *log, uint64_t first, uint64_t end, struct er
 
 /* ---- The last segment ------------------------------------------------------------------------------------------ */
 
+/* The next batch is written over a stamp at the end: its page may have been dropped by a sync that failed, and if it stayed
+ * where it is, a power cut would leave a hole before what is acknowledged. */
 static void adopt_scan(struct log *log, const struct scan *scan)
 {
-    bool marked = scan->position > SEGMENT_HEADER_BYTES && scan->batch.count == 0;
+    bool stamped = scan->position > SEGMENT_HEADER_BYTES && scan->batch.count == 0;
+    uint64_t end = stamped ? scan->batch_position : scan->position;
     log->has_active = true;
     log->active = (struct segment){
         .first = scan->head.first_offset,
         .end = scan->offset,
         .bytes_before = scan->head.bytes_before,
         .bytes_end = scan->bytes,
-        .data_bytes = scan->position,
+        .data_bytes = end,
         .file_bytes = scan->file_bytes,
+        .marked_end = scan->marked_end,
         .time_before = scan->head.time_before,
         .last_time = scan->time,
         .salt = scan->head.salt,
     };
-    log->position = scan->position;
-    log->marked = marked ? scan->offset : UINT64_MAX;
+    log->position = end;
+    log->stamped = stamped ? scan->offset : UINT64_MAX;
     log->assigned = log->durable = scan->offset;
     log->assigned_bytes = log->durable_bytes = scan->bytes;
     log->assigned_time = log->durable_time = scan->time;
-    log->durable_position = scan->position;
+    log->durable_position = end;
 }
 
 /* Writes the bytes [from, to) once more. */
@@ -424,7 +429,7 @@ static struct log *log_new(struct log_engine *engine, const char *dir, const str
     log->dir_fd = -1;
     log->fd = -1;
     log->id = atomic_fetch_add_explicit(&engine->next_log_id, 1, memory_order_relaxed);
-    log->marked = UINT64_MAX;
+    log->stamped = UINT64_MAX;
     log->pending_end = &log->pending;
     log->written_end = &log->written;
     atomic_init(&log->writable, true);
@@ -499,7 +504,7 @@ static void close_on_writer(struct command *command)
     heap_remove(&log->writer->timers, &log->timer);
     if (log->written != NULL || log->dirty)
         log_sync(log);
-    roll_mark(log);
+    roll_stamp(log);
     roll_close(log);
     tail_drop(log);
 }

@@ -6,6 +6,9 @@
  * Every batch from a file is checked whole: header, continuation, CRC, and after decompression its records. One that is
  * not right is an error if it is the first of the read; otherwise the read ends before it, and the next one meets it.
  *
+ * Marked batches are found by what the segments and their indexes say of them, then from header to header; the tail is not
+ * asked. They are read in runs: as many as follow each other.
+ *
  * A reader holds no lock while it reads. What can happen meanwhile: the segment is trimmed away (the file is gone, or
  * still open and whole), or, after a failed sync, replaced by one of the same name. In both cases the look-up is done
  * again: the salt in memory no longer is that of the file, or the offset lies below the low-water mark. */
@@ -49,7 +52,8 @@ static bool may_start_at(const struct seek *seek, const struct index_entry *entr
     return false;
 }
 
-static uint64_t index_position(const struct index *index, const struct seek *seek)
+/* The entry from which on to look; the index is not empty. */
+static uint32_t index_find(const struct index *index, const struct seek *seek)
 {
     uint32_t low = 0, high = index->count;
     while (low < high) {
@@ -60,7 +64,24 @@ static uint64_t index_position(const struct index *index, const struct seek *see
             high = middle;
         }
     }
-    return low != 0 ? index->entries[low - 1].position : SEGMENT_HEADER_BYTES;
+    return low != 0 ? low - 1 : 0;
+}
+
+/* The next entry from this one on that may lead to a marked batch, or the count of entries. */
+static uint32_t index_find_marked(const struct index *index, uint32_t from)
+{
+    while (from < index->count && !index->entries[from].marked)
+        from++;
+    return from;
+}
+
+static uint64_t index_position(const struct index *index, const struct seek *seek)
+{
+    if (index->count == 0)
+        return SEGMENT_HEADER_BYTES;
+    uint32_t from = index_find(index, seek);
+    uint32_t marked = seek->marked ? index_find_marked(index, from) : from;
+    return index->entries[marked < index->count ? marked : from].position;
 }
 
 /* The first segment that reaches it. Under the log's lock. */
@@ -76,13 +97,15 @@ static bool find_spot(struct log *log, const struct seek *seek, struct spot *out
             low = middle + 1;
         }
     }
+    while (seek->marked && low < log->sealed_count && log->sealed[low].marked_end <= seek->number)
+        low++;
     if (low < log->sealed_count) {
         *out = (struct spot){.segment = log->sealed[low], .sealed = true};
         return true;
     }
     const struct segment *active = active_segment(log);
     if (active == NULL || active->first == active->end ||
-        !reaches(seek, active->end, active->last_time, active->bytes_end))
+        !reaches(seek, seek->marked ? active->marked_end : active->end, active->last_time, active->bytes_end))
         return false;
     *out = (struct spot){.segment = *active, .position = index_position(&log->index, seek)};
     return true;
@@ -146,48 +169,118 @@ static bool decode_at(const struct reading *reading, const uint8_t *bytes, uint6
 
 /* ---- Finding a batch --------------------------------------------------------------------------------------------- */
 
-/* From header to header until one reaches what is sought. */
-static enum log_read_result hop(const struct reading *reading, const struct seek *seek, uint64_t *position)
-{
-    const struct segment *segment = &reading->spot->segment;
+/* A piece of the file, for looking at headers one after the other. */
+struct headers {
+    uint64_t position;
+    size_t len;
     uint8_t window[HEADERS_WINDOW_BYTES];
-    uint64_t window_at = 0;
-    size_t window_len = 0;
-    for (uint64_t at = *position;;) {
-        if (at > segment->data_bytes || segment->data_bytes - at < BATCH_HEADER_BYTES) {
+};
+
+static enum log_read_result header_at(const struct reading *reading, struct headers *headers, uint64_t at,
+                                      struct batch_header *out)
+{
+    if (headers->len == 0 || at < headers->position ||
+        at + BATCH_HEADER_BYTES > headers->position + headers->len) {
+        uint64_t left = reading->spot->segment.data_bytes - at;
+        size_t want = left < sizeof headers->window ? (size_t)left : sizeof headers->window;
+        int64_t got = read_bytes(reading, headers->window, want, at);
+        headers->len = got < 0 ? 0 : (size_t)got;
+        headers->position = at;
+        if (got < BATCH_HEADER_BYTES)
+            return got < 0 ? LOG_READ_FAILED : LOG_READ_BLOCKS;
+    }
+    return decode_at(reading, headers->window + (at - headers->position), at, out) ? LOG_READ
+                                                                                   : LOG_READ_FAILED;
+}
+
+static bool room_for_header(const struct reading *reading, uint64_t at)
+{
+    uint64_t end = reading->spot->segment.data_bytes;
+    return at <= end && end - at >= BATCH_HEADER_BYTES;
+}
+
+static bool is_sought(const struct seek *seek, const struct batch_header *header)
+{
+    return header->count != 0 && (header->marked || !seek->marked) &&
+           reaches(seek, batch_end(header), header->last_time, header->bytes_before + header->record_bytes);
+}
+
+/* From header to header until one reaches what is sought. LOG_READ_END: none does that begins before `limit`. */
+static enum log_read_result hop(const struct reading *reading, struct headers *headers,
+                                const struct seek *seek, uint64_t limit, uint64_t *position)
+{
+    for (uint64_t at = *position; at < limit;) {
+        struct batch_header header;
+        if (!room_for_header(reading, at)) {
             corrupt(reading, at, "the segment ends before the batch that is sought");
             return LOG_READ_FAILED;
         }
-        if (window_len == 0 || at + BATCH_HEADER_BYTES > window_at + window_len) {
-            uint64_t left = segment->data_bytes - at;
-            int64_t got =
-                read_bytes(reading, window, left < sizeof window ? (size_t)left : sizeof window, at);
-            if (got < BATCH_HEADER_BYTES)
-                return got < 0 ? LOG_READ_FAILED : LOG_READ_BLOCKS;
-            window_at = at;
-            window_len = (size_t)got;
-        }
-        struct batch_header header;
-        if (!decode_at(reading, window + (at - window_at), at, &header))
-            return LOG_READ_FAILED;
-        if (header.count != 0 &&
-            reaches(seek, batch_end(&header), header.last_time, header.bytes_before + header.record_bytes)) {
+        enum log_read_result result = header_at(reading, headers, at, &header);
+        if (result != LOG_READ)
+            return result;
+        if (is_sought(seek, &header)) {
             *position = at;
             return LOG_READ;
         }
         at += BATCH_HEADER_BYTES + (uint64_t)header.stored_bytes;
     }
+    return LOG_READ_END;
 }
 
-static enum log_read_result find_batch(const struct reading *reading, const struct seek *seek,
-                                       uint64_t *position)
+/* The bytes of the marked batches from this one on that follow each other: at least of it, at most about max_bytes. */
+static size_t run_bytes(const struct reading *reading, struct headers *headers, uint64_t position,
+                        size_t max_bytes)
 {
-    if (seek->by == SEEK_OFFSET &&
-        files_hinted(reading->log->engine, reading->file, seek->number, position) &&
-        *position < reading->spot->segment.data_bytes)
+    struct batch_header header;
+    uint64_t at = position;
+    do {
+        if (header_at(reading, headers, at, &header) != LOG_READ || (header.count != 0 && !header.marked))
+            break;
+        at += BATCH_HEADER_BYTES + (uint64_t)header.stored_bytes;
+    } while (at - position < max_bytes && room_for_header(reading, at));
+    return (size_t)(at - position);
+}
+
+/* Leaves out where the index knows of no marked batch. */
+static enum log_read_result find_marked(const struct reading *reading, struct headers *headers,
+                                        const struct seek *seek, uint64_t *position)
+{
+    const uint64_t end = reading->spot->segment.data_bytes;
+    const struct index *index = &reading->file->index;
+    if (!reading->spot->sealed || index->count == 0)
+        return hop(reading, headers, seek, end, position);
+    enum log_read_result result = LOG_READ_END;
+    uint32_t entry = index_find_marked(index, index_find(index, seek));
+    for (; result == LOG_READ_END && entry < index->count; entry = index_find_marked(index, entry + 1)) {
+        if (index->entries[entry].position > *position)
+            *position = index->entries[entry].position;
+        uint64_t limit = entry + 1 < index->count ? index->entries[entry + 1].position : end;
+        result = hop(reading, headers, seek, limit, position);
+    }
+    return result;
+}
+
+/* *max_bytes: lowered to what belongs together. */
+static enum log_read_result find_batch(const struct reading *reading, const struct seek *seek,
+                                       uint64_t *position, size_t *max_bytes)
+{
+    const struct spot *spot = reading->spot;
+    struct headers headers;
+    headers.len = 0;
+    bool hinted = seek->by == SEEK_OFFSET &&
+                  files_hinted(reading->log->engine, reading->file, seek->number, position) &&
+                  *position < spot->segment.data_bytes;
+    if (hinted && !seek->marked)
         return LOG_READ;
-    *position = reading->spot->sealed ? index_position(&reading->file->index, seek) : reading->spot->position;
-    return hop(reading, seek, position);
+    uint64_t known = spot->sealed ? index_position(&reading->file->index, seek) : spot->position;
+    if (!hinted || known > *position)
+        *position = known;
+    if (!seek->marked)
+        return hop(reading, &headers, seek, UINT64_MAX, position);
+    enum log_read_result result = find_marked(reading, &headers, seek, position);
+    if (result == LOG_READ)
+        *max_bytes = run_bytes(reading, &headers, *position, *max_bytes);
+    return result;
 }
 
 /* ---- Taking batches ------------------------------------------------------------------------------------------------ */
@@ -289,7 +382,7 @@ static enum log_read_result read_batches(const struct reading *reading, size_t m
             result = ok ? LOG_READ_BLOCKS : LOG_READ_FAILED;
             break;
         }
-        /* The first batch is larger, or there was a mark before it. */
+        /* The first batch is larger, or there was a stamp before it. */
         size_t whole = BATCH_HEADER_BYTES + (size_t)header.stored_bytes;
         if (next == position && (whole <= want || want == left)) {
             corrupt(reading, position, "the segment ends within a batch");
@@ -320,11 +413,12 @@ static enum log_read_result read_spot(struct log *log, const struct spot *spot, 
     case FILES_FAILED: return LOG_READ_FAILED;
     }
     uint64_t position;
-    enum log_read_result result = find_batch(&reading, seek, &position);
+    enum log_read_result result = find_batch(&reading, seek, &position, &max_bytes);
     if (result == LOG_READ)
         result = read_batches(&reading, max_bytes, position, out);
     if (result == LOG_READ && seek->by == SEEK_OFFSET &&
-        (seek->number < (*out)->shown.first_offset || seek->number >= (*out)->shown.next_offset)) {
+        ((seek->number < (*out)->shown.first_offset && !seek->marked) ||
+         seek->number >= (*out)->shown.next_offset)) {
         log_chunk_unref(&(*out)->shown);
         corrupt(&reading, position, "not the batch that is sought");
         result = LOG_READ_FAILED;
@@ -333,37 +427,43 @@ static enum log_read_result read_spot(struct log *log, const struct spot *spot, 
     return result;
 }
 
-enum log_read_result read_seek(struct log *log, const struct seek *seek, size_t max_bytes, unsigned flags,
+enum log_read_result read_seek(struct log *log, const struct seek *wanted, size_t max_bytes, unsigned flags,
                                struct chunk **out, struct error *err)
 {
     struct error failure;
     struct spot former = {.segment = {.first = UINT64_MAX}};
-    for (unsigned lookups = 0;; lookups++) {
+    struct seek seek = *wanted;
+    for (unsigned failures = 0;;) {
         struct spot spot;
         pthread_mutex_lock(&log->lock);
-        if (seek->by == SEEK_OFFSET) {
-            bool trimmed = seek->number < log->start.first;
-            bool behind = seek->number >= log->next;
-            *out = trimmed || behind ? NULL : tail_read(log, seek->number, max_bytes);
+        if (seek.by == SEEK_OFFSET) {
+            bool trimmed = seek.number < log->start.first;
+            bool behind = seek.number >= log->next;
+            *out = trimmed || behind || seek.marked ? NULL : tail_read(log, seek.number, max_bytes);
             if (trimmed || behind || *out != NULL) {
                 pthread_mutex_unlock(&log->lock);
                 return trimmed ? LOG_READ_TRIMMED : behind ? LOG_READ_END : LOG_READ;
             }
         }
-        bool found = find_spot(log, seek, &spot);
+        bool found = find_spot(log, &seek, &spot);
         pthread_mutex_unlock(&log->lock);
         if (!found)
             return LOG_READ_END;
         /* The same segment again: then it is what it seems to be. */
         bool again = spot.segment.first == former.segment.first && spot.segment.salt == former.segment.salt;
         bool gone = false;
-        enum log_read_result result = read_spot(log, &spot, seek, max_bytes, flags, out, &gone, &failure);
-        if (result != LOG_READ_FAILED || (again && !gone) || lookups == LOOKUPS_MAX) {
+        enum log_read_result result = read_spot(log, &spot, &seek, max_bytes, flags, out, &gone, &failure);
+        if (result == LOG_READ_END) { /* what may have been marked in it was cut off with its end */
+            seek.number = spot.segment.end;
+            continue;
+        }
+        if (result != LOG_READ_FAILED || (again && !gone) || failures == LOOKUPS_MAX) {
             if (result == LOG_READ_FAILED && err != NULL)
                 *err = failure;
             return result;
         }
         former = spot;
+        failures++;
     }
 }
 
@@ -371,8 +471,8 @@ enum log_read_result log_read(struct log *log, uint64_t offset, size_t max_bytes
                               struct log_chunk **out, struct error *err)
 {
     struct chunk *chunk = NULL;
-    enum log_read_result result =
-        read_seek(log, &(struct seek){.by = SEEK_OFFSET, .number = offset}, max_bytes, flags, &chunk, err);
+    const struct seek seek = {.by = SEEK_OFFSET, .number = offset, .marked = (flags & LOG_MARKED) != 0};
+    enum log_read_result result = read_seek(log, &seek, max_bytes, flags, &chunk, err);
     if (result == LOG_READ)
         *out = &chunk->shown;
     return result;

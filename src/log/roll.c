@@ -38,6 +38,7 @@ bool roll_open(struct log *log, struct error *err)
         return io_failed(err, fd, "open", path);
     log->fd = fd;
     log->allocated = (uint64_t)size;
+    log->stamped = UINT64_MAX; /* it is written over, or cut off */
     log->allocate_next = ALLOCATE_BYTES_FIRST;
     return true;
 }
@@ -53,15 +54,15 @@ static void cut_preallocated(struct log *log)
     pthread_mutex_unlock(&log->lock);
 }
 
-void roll_mark(struct log *log)
+void roll_stamp(struct log *log)
 {
     struct error err;
     assert(!log->dirty && log->written == NULL);
-    if (log->failed || !log->has_active || log->marked == log->assigned)
+    if (log->failed || !log->has_active || log->stamped == log->assigned)
         return;
     if (log->fd < 0 && !roll_open(log, &err))
         return;
-    struct batch_header mark = {
+    struct batch_header stamp = {
         .first_offset = log->assigned,
         .bytes_before = log->assigned_bytes,
         .durable = log->durable,
@@ -70,7 +71,7 @@ void roll_mark(struct log *log)
         .last_time = log->assigned_time,
     };
     uint8_t bytes[BATCH_HEADER_BYTES];
-    batch_header_encode(&mark, log->active.salt, bytes);
+    batch_header_encode(&stamp, log->active.salt, bytes);
     char path[LOG_PATH_BYTES];
     path_of_segment(path, log->dir, log->active.first, ".seg");
     if (!write_fully(log->engine->io, log->fd, bytes, sizeof bytes, log->position, path, &err)) {
@@ -78,7 +79,7 @@ void roll_mark(struct log *log)
         return;
     }
     log->position += sizeof bytes;
-    log->marked = log->assigned;
+    log->stamped = log->assigned;
     pthread_mutex_lock(&log->lock);
     log->active.data_bytes = log->position;
     pthread_mutex_unlock(&log->lock);
@@ -132,6 +133,7 @@ static bool copy_batch(struct log *log, struct fresh *fresh, const struct scan *
     fresh->segment.end = batch_end(&scan->batch);
     fresh->segment.bytes_end = scan->batch.bytes_before + scan->batch.record_bytes;
     fresh->segment.last_time = scan->batch.last_time;
+    segment_note_marked(&fresh->segment, &scan->batch);
     return true;
 }
 
@@ -212,6 +214,8 @@ static struct segment up_to_durable(struct log *log)
     segment.bytes_end = log->durable_bytes;
     segment.last_time = log->durable_time;
     segment.data_bytes = log->durable_position;
+    if (segment.marked_end > segment.end)
+        segment.marked_end = segment.end; /* at most: what is marked may all be behind */
     return segment;
 }
 
@@ -250,7 +254,7 @@ static void adopt(struct log *log, struct fresh *fresh)
     log->assigned_bytes = log->durable_bytes = fresh->segment.bytes_end;
     log->assigned_time = log->durable_time = fresh->segment.last_time;
     log->durable_position = log->position;
-    log->marked = UINT64_MAX;
+    log->stamped = UINT64_MAX;
     log->fresh_segment = false;
     log->dirty = false;
     log->sync_at_ms = 0;

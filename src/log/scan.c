@@ -140,6 +140,8 @@ enum scan_result scan_next(struct scan *scan, struct error *err)
     scan->bytes += batch.record_bytes;
     if (batch.count != 0)
         scan->time = batch.last_time;
+    if (batch.marked)
+        scan->marked_end = scan->offset;
     if (batch.durable > scan->durable)
         scan->durable = batch.durable;
     return SCAN_BATCH;

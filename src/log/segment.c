@@ -33,13 +33,14 @@
  *     64  8  last time, ms: of the last record of this batch
  *     72  4  bytes of the records of this batch
  *     76  1  codec: 0 none, 1 zstd
- *     77  3  zero
+ *     77  1  flags: bit 0 marked (LOG_MARKED finds the batch by its header); the others zero
+ *     78  2  zero
  *
  * Body: for each record a varint (LEB128) of its length, a varint of the milliseconds since the record before (the
  * first: since the base time), its bytes. The time of a record is the floor time if that is later. So an appender's
  * thread finishes the body, with its CRC, before anybody knows which batch comes before it.
  *
- * A batch of no records (count, lengths and record bytes 0) is a *mark*. It says by its `durable` that all before it is
+ * A batch of no records (count, lengths, record bytes and flags 0) is a *stamp*. It says by its `durable` that all before it is
  * on disk; a log writes one when it is closed.
  *
  * A batch is valid if
@@ -69,6 +70,7 @@
 #include <string.h>
 
 #define SEGMENT_VERSION 1
+#define BATCH_MARKED    (UINT32_C(1) << 8) /* of the word at 76 */
 
 static const uint8_t segment_magic[8] = "VARVESEG";
 static const uint8_t batch_magic[4] = "VBAT";
@@ -115,7 +117,7 @@ void batch_header_encode(const struct batch_header *header, uint32_t salt, uint8
     put_le64(out + 56, (uint64_t)header->floor_time);
     put_le64(out + 64, (uint64_t)header->last_time);
     put_le32(out + 72, header->record_bytes);
-    put_le32(out + 76, (uint32_t)header->codec);
+    put_le32(out + 76, (uint32_t)header->codec | (header->marked ? BATCH_MARKED : 0));
     put_le32(out + 4, crc32c(salt, out + 8, BATCH_HEADER_BYTES - 8));
 }
 
@@ -127,7 +129,7 @@ static bool batch_fields_are_possible(const struct batch_header *header)
         return false;
     if (header->codec == CODEC_NONE && header->stored_bytes != header->raw_bytes)
         return false;
-    if (header->count == 0 && (header->raw_bytes != 0 || header->record_bytes != 0))
+    if (header->count == 0 && (header->raw_bytes != 0 || header->record_bytes != 0 || header->marked))
         return false;
     /* A record has at least two bytes beside its own. */
     if ((uint64_t)header->record_bytes + 2 * (uint64_t)header->count > header->raw_bytes)
@@ -155,7 +157,8 @@ const char *batch_header_decode(const uint8_t *bytes, uint32_t salt, struct batc
         .floor_time = (int64_t)get_le64(bytes + 56),
         .last_time = (int64_t)get_le64(bytes + 64),
         .record_bytes = get_le32(bytes + 72),
-        .codec = get_le32(bytes + 76),
+        .codec = get_le32(bytes + 76) & ~BATCH_MARKED,
+        .marked = (get_le32(bytes + 76) & BATCH_MARKED) != 0,
     };
     return batch_fields_are_possible(out) ? NULL : "the batch's header contradicts itself";
 }

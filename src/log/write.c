@@ -103,6 +103,7 @@ void log_commit(struct log *log)
         segment->end = batch_end(header);
         segment->bytes_end = header->bytes_before + header->record_bytes;
         segment->last_time = header->last_time;
+        segment_note_marked(segment, header);
         segment->data_bytes += BATCH_HEADER_BYTES + (uint64_t)header->stored_bytes;
         batch->block = NULL;
         tail_push(log, block);
@@ -153,6 +154,7 @@ static void complete(struct log *log, struct log_batch *batch)
         .last_time = block->last_time > floor ? block->last_time : floor,
         .record_bytes = (uint32_t)block->record_bytes,
         .codec = block->compressed != NULL ? CODEC_ZSTD : CODEC_NONE,
+        .marked = batch->marked,
     };
     batch_header_encode(header, active_segment(log)->salt, block_on_disk(block)->head);
     log->assigned = batch_end(header);

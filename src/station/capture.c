@@ -377,6 +377,7 @@ static void deliver(struct subscriber *subscriber, const struct route_target *ta
     }
     size_t bytes = envelope_bytes(&message);
     envelope_write(&message, log_batch_add(&batch->batch, now_ms, bytes));
+    batch->batch.marked |= message.id.len > 0;
     batch->time_ms = now_ms;
     batch->bytes += bytes;
     batch->message_count++;
@@ -436,8 +437,9 @@ bool capture_rebuild_ids(struct station *station, struct error *err)
         return false;
     while (offset < bounds.next) {
         struct log_chunk *chunk;
-        if (log_read(station->log, offset, REBUILD_BYTES, 0, &chunk, err) != LOG_READ)
-            return false;
+        enum log_read_result result = log_read(station->log, offset, REBUILD_BYTES, LOG_MARKED, &chunk, err);
+        if (result != LOG_READ)
+            return result == LOG_READ_END;
         bool ok = add_ids_of(station, chunk, offset, err);
         offset = chunk->next_offset;
         log_chunk_unref(chunk);

@@ -113,6 +113,7 @@ static void add_letter(struct dead_job *job, const struct letter *letter, struct
     mqtt_user_property_append(props, STR("varve-dead-offset"), str_make(number, (size_t)len));
     message->props = buf_str(props);
     envelope_write(message, log_batch_add(&job->batch, clock_wall_ms(), envelope_bytes(message)));
+    job->batch.marked |= message->id.len > 0;
 }
 
 static bool collect(struct dead_job *job, struct log *log, struct error *err)

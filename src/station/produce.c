@@ -240,6 +240,7 @@ static void fill(struct produce_batch *batch)
             continue;
         size_t bytes = envelope_bytes(&message);
         envelope_write(&message, log_batch_add(&batch->batch, batch->time_ms, bytes));
+        batch->batch.marked |= message.id.len > 0;
         batch->bytes += bytes;
         batch->records[batch->record_count++] = (uint32_t)i;
     }

@@ -77,7 +77,8 @@ struct stations_options {
     struct catalog *catalog;
     struct log_engine *engine;
     struct worker_pool *workers;
-    bool manual; /* tests: no housekeeping thread; stations_tick() does its work */
+    uint64_t segment_bytes; /* of their logs; 0: the log's default */
+    bool manual;            /* tests: no housekeeping thread; stations_tick() does its work */
 };
 
 /* Opens the logs of all stations that the catalog has. A station whose log cannot be opened is there, says why in its

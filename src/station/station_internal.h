@@ -147,6 +147,7 @@ struct stations {
     struct catalog *catalog;
     struct log_engine *engine;
     struct worker_pool *workers;
+    uint64_t segment_bytes;
     struct feed_provider provider;
     struct broker *broker; /* by stations_attach(), before anything is captured */
     bool reactors_gone;    /* their timers, too; set by stations_close() */

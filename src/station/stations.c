@@ -1,7 +1,7 @@
 /* All stations: opening them, and what is done to them by name.
  *
- * Opening: every row of the catalog is a station; its log is opened, and its ids are read from the last window. Who reads
- * it and captures for it comes later, with the broker.
+ * Opening: every row of the catalog is a station; its log is opened, several at a time, since after a crash each has a
+ * segment to scan. Who reads it and captures for it comes later, with the broker.
  *
  * Deleting is four steps, each of them durable, so that a crash between any two of them leaves a station or none:
  *
@@ -31,7 +31,7 @@
 #define PATH_BYTES          4096
 #define DEAD_SUFFIX         ".dead"
 #define OPENERS             15 /* threads beside the main one, for the time of the start */
-#define STATIONS_PER_OPENER 16
+#define STATIONS_PER_OPENER 2
 #define BATCH_BYTES_SPARE   ((uint32_t)1 << 20) /* of a batch, beyond the largest message */
 
 /* ---- Finding --------------------------------------------------------------------------------------------- */
@@ -122,9 +122,10 @@ static const char *path_of(const struct stations *stations, const char *prefix, 
     return out;
 }
 
-static struct log_options log_options_of(const struct station_config *config)
+static struct log_options log_options_of(const struct stations *stations, const struct station_config *config)
 {
     return (struct log_options){
+        .segment_bytes = stations->segment_bytes,
         .sync_ms = config->sync_ms,
         .max_batch_bytes = config->max_message_bytes > (uint32_t)16 << 20
                                ? config->max_message_bytes + BATCH_BYTES_SPARE
@@ -135,7 +136,7 @@ static struct log_options log_options_of(const struct station_config *config)
 static bool open_log(struct station *station, struct error *err)
 {
     char path[PATH_BYTES];
-    const struct log_options options = log_options_of(&station->config);
+    const struct log_options options = log_options_of(station->all, &station->config);
     station->log =
         log_open(station->all->engine, path_of(station->all, "", station->name, path), &options, err);
     if (station->log == NULL)
@@ -343,6 +344,7 @@ struct stations *stations_open(const struct stations_options *options, struct er
     stations->catalog = options->catalog;
     stations->engine = options->engine;
     stations->workers = options->workers;
+    stations->segment_bytes = options->segment_bytes;
     stations->provider = (struct feed_provider){
         .user = stations,
         .prefix = STATION_PREFIX,
@@ -528,7 +530,7 @@ static bool change(struct station *station, struct station_config *config, struc
     pthread_mutex_unlock(&station->lock);
     struct log *log = station_log_enter(station);
     if (log != NULL) {
-        const struct log_options options = log_options_of(&station->config);
+        const struct log_options options = log_options_of(station->all, &station->config);
         log_set_options(log, &options);
         station_log_leave(station);
     }

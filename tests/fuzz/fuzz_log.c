@@ -332,6 +332,23 @@ static void read_all(struct log *log)
     (void)sink;
 }
 
+/* What is marked, after the rest has been read. */
+static void read_marked(struct log *log)
+{
+    struct log_bounds bounds;
+    struct log_chunk *chunk;
+    struct error err;
+    log_bounds(log, &bounds);
+    uint64_t offset = bounds.first;
+    for (unsigned reads = 0; reads < 1000; reads++) {
+        if (log_read(log, offset, 300, LOG_MARKED | reads % 2, &chunk, &err) != LOG_READ)
+            break;
+        assert(chunk->next_offset > offset && chunk->next_offset <= bounds.next);
+        offset = chunk->next_offset;
+        log_chunk_unref(chunk);
+    }
+}
+
 static void done(struct log_batch *batch, const struct error *err)
 {
     (void)err;
@@ -355,6 +372,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct log_bounds bounds;
         uint64_t offset;
         read_all(log);
+        read_marked(log);
         log_bounds(log, &bounds);
         log_offset_of_time(log, (int64_t)data[1] * 7, &offset, &err);
         log_offset_of_bytes(log, data[2], &offset, &err);

@@ -17,18 +17,39 @@ static struct bed *bed_on(struct sim_disk *disk, struct bed *bed)
     return bed;
 }
 
-/* Some full segments with indexes, a trimmed mark, one compressed batch. */
+/* Every third batch is marked; the first half has 6 records a batch, the second 15. */
+static bool is_marked(uint64_t offset)
+{
+    return (offset < RECORDS / 2 ? offset / 6 : (offset - RECORDS / 2) / 15) % 3 == 0;
+}
+
+static void fill(struct bed *bed, uint64_t from, uint64_t to, unsigned each)
+{
+    for (uint64_t number = from; number < to; number += each) {
+        struct error err;
+        struct appended appended;
+        appended_init(&appended);
+        for (unsigned i = 0; i < each; i++)
+            batch_add_number(&appended.batch, number + i, (int64_t)(number + i));
+        appended.batch.marked = is_marked(number);
+        ASSERT_OK(log_append(bed->log, &appended.batch, &err), err);
+        appended_wait(bed, &appended);
+        assert_int_equal(appended.batch.outcome, LOG_STORED);
+    }
+}
+
+/* Some full segments with indexes, a low-water mark, compressed batches, marked ones. */
 static struct sim_disk *make_log(void)
 {
     struct error err;
     struct bed bed;
     struct sim_disk *disk = sim_new(1);
     bed_open(bed_on(disk, &bed));
-    bed_fill(&bed, RECORDS / 2, 6);
+    fill(&bed, 0, RECORDS / 2, 6);
     struct log_options options = bed.options;
     options.compress = true;
     log_set_options(bed.log, &options);
-    bed_fill(&bed, RECORDS / 2, 15);
+    fill(&bed, RECORDS / 2, RECORDS, 15);
     ASSERT_OK(log_trim(bed.log, TRIMMED, &err), err);
     struct log_bounds bounds = bed_bounds(&bed);
     assert_true(bounds.segments >= 2 && bed.log->sealed[0].first > 0);
@@ -37,6 +58,35 @@ static struct sim_disk *make_log(void)
 }
 
 enum served { SERVED_ALL, SERVED_REPORTED };
+
+/* Reads what is marked: a wrong record, one that is not marked, or one that is left out without a report fails the test. */
+static enum served serve_marked(struct log *log, const char *what)
+{
+    struct error err;
+    struct log_chunk *chunk;
+    enum log_read_result read;
+    uint64_t offset = TRIMMED, expected = TRIMMED;
+    for (; (read = log_read(log, offset, 700, LOG_MARKED, &chunk, &err)) == LOG_READ; offset = expected) {
+        for (; expected < chunk->first_offset; expected++)
+            CHECK(!is_marked(expected), "%s: offset %" PRIu64 " is passed over", what, expected);
+        struct log_cursor cursor;
+        struct log_record record;
+        log_cursor_init(&cursor, chunk, offset);
+        for (; log_cursor_next(&cursor, &record); expected++) {
+            CHECK(record.offset == expected && is_marked(expected) && record_is(&record, expected),
+                  "%s: marked offset %" PRIu64, what, expected);
+        }
+        log_chunk_unref(chunk);
+    }
+    if (read == LOG_READ_FAILED) {
+        CHECK(err.code == ERR_CORRUPT, "%s: %s", what, err.text);
+        return SERVED_REPORTED;
+    }
+    CHECK(read == LOG_READ_END, "%s: offset %" PRIu64 " is trimmed", what, offset);
+    for (; expected < RECORDS; expected++)
+        CHECK(!is_marked(expected), "%s: offset %" PRIu64 " is passed over", what, expected);
+    return SERVED_ALL;
+}
 
 /* Opens and reads all; a wrong or missing record without a report fails the test. */
 static enum served serve(struct sim_disk *disk, const char *what)
@@ -61,7 +111,8 @@ static enum served serve(struct sim_disk *disk, const char *what)
         }
         if (read == LOG_READ_END) {
             CHECK(offset == RECORDS, "%s: the log ends at %" PRIu64, what, offset);
-            result = SERVED_ALL;
+            result = serve_marked(bed.log, what);
+            CHECK(result == SERVED_ALL, "%s: what is read is not found by its mark", what);
             break;
         }
         CHECK(read == LOG_READ, "%s: offset %" PRIu64 " is trimmed", what, offset);

@@ -6,6 +6,7 @@
  * - what else is there was appended, as a whole, and was not refused;
  * - what has once been read after a restart stays;
  * - the low-water mark is where the last trim has put it;
+ * - marked batches, and no others, are found by their marks;
  * - the log opens: nothing that such a disk does looks like corruption.
  *
  * VARVE_HISTORIES=n runs n of them (default: some thousand); the seed of a failing one is printed, and VARVE_SEED=n
@@ -30,10 +31,12 @@ struct history {
     struct log *log;
     struct log_options options;
     bool uniform; /* all batches look alike, so that one may fit where another was */
+    uint64_t mark_one_of;
 
     /* What is known: the number of the record at each offset, or UNKNOWN_HERE. */
     uint64_t at[OFFSETS_MAX];
     bool never[OFFSETS_MAX];     /* by number: its append was refused */
+    bool marked[OFFSETS_MAX];    /* by number: its batch was marked */
     uint64_t end;                /* behind the newest that is known */
     uint64_t low, low_attempted; /* the mark; and the highest of trims that have failed */
     uint64_t next_number;        /* records are numbered from 1 */
@@ -148,6 +151,9 @@ static void append(struct history *history)
              number);
     }
     history->next_number += flight->count;
+    flight->batch.marked = below(history, history->mark_one_of) == 0;
+    for (unsigned i = 0; i < flight->count; i++)
+        history->marked[flight->number + i] = flight->batch.marked;
     flight->busy = log_append(history->log, &flight->batch, NULL);
     if (!flight->busy)
         log_batch_reset(&flight->batch);
@@ -242,6 +248,29 @@ static void check_seeks(struct history *history)
     }
 }
 
+/* What is marked from some offset on: all of it and nothing else. All offsets are known. */
+static void check_marks(struct history *history)
+{
+    struct log_bounds bounds;
+    struct error err;
+    struct log_chunk *chunk;
+    log_bounds(history->log, &bounds);
+    uint64_t offset = bounds.first + below(history, bounds.next - bounds.first + 1);
+    enum log_read_result result;
+    while ((result = log_read(history->log, offset, 1 + below(history, 5000), LOG_MARKED, &chunk, &err)) ==
+           LOG_READ) {
+        for (uint64_t end = chunk->next_offset; offset < end; offset++) {
+            EXPECT(history, history->marked[history->at[offset]] == (offset >= chunk->first_offset),
+                   "the mark of offset %" PRIu64 ", read from %" PRIu64, offset, chunk->first_offset);
+        }
+        log_chunk_unref(chunk);
+    }
+    EXPECT(history, result == LOG_READ_END || (result == LOG_READ_FAILED && err.code != ERR_CORRUPT),
+           "marks from %" PRIu64 ": %s", offset, err.text);
+    for (; result == LOG_READ_END && offset < bounds.next; offset++)
+        EXPECT(history, !history->marked[history->at[offset]], "offset %" PRIu64 " is marked", offset);
+}
+
 /* What must be there after a restart. */
 static void check_bounds(struct history *history)
 {
@@ -279,8 +308,10 @@ static void open_log(struct history *history)
         history->log = log_open(history->engine, DIR_NAME, &history->options, &err);
         if (history->log != NULL) {
             check_bounds(history);
-            if (check_all(history, true))
+            if (check_all(history, true)) {
+                check_marks(history);
                 break;
+            }
         } else {
             EXPECT(history, err.code == ERR_IO || err.code == ERR_NO_SPACE, "open: %s", err.text);
             EXPECT(history, faulty && tries <= 3, "open without faults: %s", err.text);
@@ -361,7 +392,11 @@ static void one_step(struct history *history)
     case 2: change_faults(history); break;
     case 3: history->disk->faults = (struct sim_faults){0}; break;
     case 4: check_all(history, true); break;
-    case 5: check_seeks(history); break;
+    case 5:
+        check_seeks(history);
+        if (check_all(history, true))
+            check_marks(history);
+        break;
     case 6:
     case 7:
         clock_fake_advance_ms((int64_t)below(history, 3000));
@@ -415,6 +450,7 @@ static void run_history(uint64_t seed, struct history *history)
     history->options.segment_bytes = 4096 + below(history, 8000);
     history->options.sync_ms = syncs[below(history, LENGTH(syncs))];
     history->uniform = below(history, 3) == 0;
+    history->mark_one_of = 1 + below(history, 40);
     history->options.compress = below(history, 2) == 0;
     clock_fake_set(1, 1000000);
     open_log(history);
@@ -425,6 +461,7 @@ static void run_history(uint64_t seed, struct history *history)
     history->disk->faults = (struct sim_faults){0};
     open_log(history);
     check_seeks(history);
+    check_marks(history);
     log_close(history->log);
     log_engine_stop(history->engine);
     sim_revive(history->disk);

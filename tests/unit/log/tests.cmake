@@ -1,1 +1,1 @@
-varve_test(log append damage faults histories seek threads wait)
+varve_test(log append damage faults histories seek marks threads wait)
