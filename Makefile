@@ -3,9 +3,11 @@
 # Data directory of `make run`, and more options: make run ARGS="--set log.level=debug"
 DATA ?= ./data
 ARGS ?=
+# Of `make crash`.
+CRASH_KILLS ?= 2000
 
 .DEFAULT_GOAL := help
-.PHONY: build run test fuzz bench bench-stations lint docs clean help
+.PHONY: build run test fuzz crash bench bench-stations lint docs clean help
 
 build: ## build/release/varve, with what that needs installed first
 	@scripts/setup.sh run
@@ -19,6 +21,12 @@ test: ## builds with sanitizers and runs every test
 
 fuzz: ## runs each fuzz target for FUZZ_SECONDS (60)
 	@scripts/fuzz.sh
+
+crash: ## kills the broker CRASH_KILLS times (2000) under load, and counts what it had acknowledged
+	@scripts/setup.sh test
+	@scripts/build.sh asan
+	@npm --prefix tests/e2e ci --no-progress
+	@node tests/crash/run.mjs --kills $(CRASH_KILLS)
 
 bench: build ## compares with other brokers; the table goes to bench/results/
 	@scripts/setup.sh bench

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Runs every test: unit and end-to-end tests with AddressSanitizer and UBSan, then with ThreadSanitizer; the fuzzers'
-# corpus; and it builds with both compilers. The layout is checked as well (what clang-tidy finds is `make lint`'s).
+# corpus; it kills the broker 200 times under load; and it builds with both compilers. The layout is checked as well (what clang-tidy finds is `make lint`'s).
 #
 # Each step has a time limit and a log in build/test/; a step that fails does not keep the others from running. The last
 # line counts the tests of all runners: cmocka's of the unit tests, node's of the end-to-end tests, one for each fuzz
-# target, one for the layout; a step that breaks otherwise (a build, a time limit, a crash) counts as one that failed.
+# target, one for each kill, one for the layout; a step that breaks otherwise (a build, a time limit, a crash) counts as one that failed.
 #
 # example: scripts/test.sh            everything
 #          scripts/test.sh asan e2e   only these steps, with what they need
@@ -155,6 +155,16 @@ step_e2e() {
     build e2e-build 900 asan && e2e_packages && e2e e2e 600 asan
 }
 
+step_crash() {
+    local status ok bad
+    build crash-build 900 asan && e2e_packages || return
+    VARVE_BIN=$PWD/build/asan/varve attempt crash 480 node tests/crash/run.mjs --kills 200
+    status=$?
+    read -r ok bad < <(awk '/^[0-9]+ passed, [0-9]+ failed$/ { ok = $1; bad = $3 } END { print ok + 0, bad + 0 }' \
+        "$logs/crash.log")
+    count crash "$status" "$ok" "$bad"
+}
+
 step_tsan() {
     local wrapper
     wrapper=$(without_randomization)
@@ -173,11 +183,11 @@ step_release() {
 
 steps=("$@")
 if [ ${#steps[@]} -eq 0 ]; then
-    steps=(layout asan e2e tsan clang release)
+    steps=(layout asan e2e crash tsan clang release)
 fi
 for step in "${steps[@]}"; do
     if ! declare -F "step_$step" >/dev/null; then
-        echo "usage: scripts/test.sh [layout|asan|e2e|tsan|clang|release]…" >&2
+        echo "usage: scripts/test.sh [layout|asan|e2e|crash|tsan|clang|release]…" >&2
         exit 2
     fi
 done

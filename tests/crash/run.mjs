@@ -1,6 +1,6 @@
 // Kills the broker again and again under load, and counts what it had acknowledged.
 //
-//   node tests/crash/run.mjs [--kills N] [--seed N] [--point NAME]
+//   node tests/crash/run.mjs [--kills N] [--seed N] [--point NAME] [--without PUBLISHER]
 //
 // Each life of the broker has the same data directory and the same publishers and consumers, who go on where they were.
 // It ends with SIGKILL: after a random time, or (in every second life) at a fault point, a place in the broker where the
@@ -8,9 +8,14 @@
 //
 // - every acknowledged message is in the station: once, where it has a message id or QoS 2; in its publisher's order; byte
 //   for byte; and nothing is there that nobody published;
+// - the same holds for a second station, as far as its retention has not expelled it: the newest messages are all there;
 // - the consumer group has seen every one of them at least once;
 // - sessions that outlive their connection have got every one at least once, and exactly once at QoS 2;
-// - `varve log verify` finds nothing.
+// - `varve log verify` finds nothing;
+// - in a run of 100 kills or more, every fault point has killed.
+//
+// Segments are as small as they may be, and the second station keeps little: so segments are sealed and removed all the
+// time, and the points on the way are passed often.
 //
 // The last line counts as a test runner's does. The seed is printed; it decides when and where the broker dies, while the
 // interleaving of the processes stays the machine's.
@@ -32,13 +37,22 @@ const { values: options } = parseArgs({
     kills: { type: 'string', default: '40' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     point: { type: 'string' },
+    without: { type: 'string', multiple: true, default: [] },
   },
 });
 const kills = Number(options.kills);
 const seed = Number(options.seed);
 const random = generator(seed);
 const STATION = 'crash';
-const LIFE_MS = [20, 400];
+const SHORT = 'short';
+const SHORT_MESSAGES = 100;
+const LIFE_MS = [20, 200];
+const FAULT_LIFE_MS = 1500; // a point that is not passed so often by then kills nobody
+const SETTINGS = { sessions: { max_queued_messages: 1_000_000 }, stations: { segment_bytes: '64KiB' } };
+
+// How often a point may be passed before it kills: with every group of batches, with every segment, or with every trim.
+const PASSES = [[/_(write|sync)$/, 60], [/_(seal|index|rename)$/, 6], [/./, 2]];
+const passes = (point) => 1 + Math.floor(random() ** 2 * PASSES.find(([name]) => name.test(point))[1]);
 
 // The fault points that are compiled in, as the source has them.
 function faultPoints() {
@@ -52,18 +66,21 @@ function faultPoints() {
   return [...names].sort();
 }
 
-async function createStation(broker) {
+async function createStation(broker, object) {
   const key = fs.readFileSync(path.join(broker.dir, 'data/admin.key'), 'utf8').trim();
   const { host, port } = broker.listener('http');
   const answer = await fetch(`http://${host}:${port}/api/v5/stations`, {
     method: 'POST',
     headers: { authorization: `Basic ${Buffer.from(key).toString('base64')}`, 'content-type': 'application/json' },
-    // Small enough a window for copies of the last life, and no retention: everything is to be there at the end.
-    body: JSON.stringify({ name: STATION, topics: ['c/#'], dedup_window: '1h', ack_wait: '1s', max_deliveries: 1000,
-      retention: { age: '0', bytes: '0', messages: 0 } }),
+    body: JSON.stringify({ dedup_window: '1h', ack_wait: '1s', max_deliveries: 1000, ...object }),
   });
   assert.equal(answer.status, 201, await answer.text());
 }
+
+const STATIONS = [
+  { name: STATION, topics: ['c/#'], retention: { age: '0', bytes: '0', messages: 0 } }, // all of it is to be there at the end
+  { name: SHORT, topics: ['s/#'], retention: { age: '0', bytes: '0', messages: SHORT_MESSAGES } },
+];
 
 function makeActors() {
   const seen = new Map();
@@ -74,14 +91,15 @@ function makeActors() {
       new Publisher({ name: 'five-b', topic: 'c/five', qos: 1, messageId: true }),
       new Publisher({ name: 'three', topic: 'c/three', qos: 1, version: 4 }),
       new Publisher({ name: 'twice', topic: 'c/two', qos: 2 }),
-    ],
+    ].filter(({ name }) => !options.without.includes(name)),
+    short: new Publisher({ name: 'short', topic: 's/one', qos: 1, messageId: true }),
     members: ['one', 'two'].map((name) => new Member({ name: `member-${name}`, filter, random, seen })),
     subscribers: [1, 2].map((qos) => new DurableSubscriber({ name: `durable-${qos}`, filter: 'c/#', qos })),
     seen,
   };
 }
 
-const everyone = ({ publishers, members, subscribers }) => [...subscribers, ...members, ...publishers];
+const everyone = ({ publishers, short, members, subscribers }) => [...subscribers, ...members, ...publishers, short];
 
 // A connection that cannot be made because the broker has died is part of the game.
 async function act(actor, broker, stopped) {
@@ -111,7 +129,7 @@ async function live(broker, actors, fault) {
   const acting = Promise.all(everyone(actors).map((actor) => act(actor, broker, () => false)));
   acting.catch(() => {});
   const life_ms = LIFE_MS[0] + random() * (LIFE_MS[1] - LIFE_MS[0]);
-  const died = await Promise.race([exited.then(() => true), delay(fault ? 3000 : life_ms).then(() => false)]);
+  const died = await Promise.race([exited.then(() => true), delay(fault ? FAULT_LIFE_MS : life_ms).then(() => false)]);
   if (!died) broker.child.kill('SIGKILL');
   await exited;
   await acting;
@@ -121,16 +139,16 @@ async function live(broker, actors, fault) {
 
 // ---- The reckoning -------------------------------------------------------------------------------------------------
 
-async function readStation(broker) {
+async function readStation(broker, name, end) {
   const reader = await RawClient.connect(broker.tcp, { clientId: 'reader', properties: { receiveMaximum: 1000 } });
   const publisher = await RawClient.connect(broker.tcp, { clientId: 'marker' });
-  await publisher.publish('c/end', 'end', { qos: 1 });
-  await reader.subscribe(`$station/${STATION}@earliest`, { qos: 1 });
+  await publisher.publish(end, 'end', { qos: 1 });
+  await reader.subscribe(`$station/${name}@earliest`, { qos: 1 });
   const messages = [];
   for (;;) {
     const message = await reader.expect('publish');
     const offset = Number(Object.fromEntries(message.properties.userProperties)['varve-offset']);
-    if (message.topic === 'c/end') break;
+    if (message.topic === end) break;
     messages.push({ offset, ...identify(message.payload) });
   }
   await reader.disconnect();
@@ -138,18 +156,30 @@ async function readStation(broker) {
   return messages;
 }
 
+// `from`: the number from which on the publisher's messages are to be there.
+function checkPublisher(messages, { name, acknowledged, sent, messageId, qos }, from = 1) {
+  const numbers = messages.filter((m) => m.publisher === name).map((m) => m.number);
+  const first = [...new Set(numbers)];
+  const there = new Set(numbers);
+  const lost = [...acknowledged].filter((n) => n >= from && !there.has(n));
+  assert.deepEqual(lost.slice(0, 10), [], `${name}: ${lost.length} acknowledged messages are lost`);
+  assert.deepEqual(first, [...first].sort((a, b) => a - b), `${name}: out of order`);
+  assert.ok(first.at(-1) <= sent);
+  if (messageId || qos === 2) assert.equal(numbers.length, first.length, `${name}: copies in the station`);
+}
+
 function checkStation(messages, publishers) {
   for (const [i, { offset }] of messages.entries())
     assert.equal(offset, messages[0].offset + i, 'offsets have a gap');
-  for (const { name, acknowledged, sent, messageId, qos } of publishers) {
-    const numbers = messages.filter((m) => m.publisher === name).map((m) => m.number);
-    const first = [...new Set(numbers)];
-    const lost = [...acknowledged].filter((n) => !first.includes(n));
-    assert.deepEqual(lost.slice(0, 10), [], `${name}: ${lost.length} acknowledged messages are lost`);
-    assert.deepEqual(first, [...first].sort((a, b) => a - b), `${name}: out of order`);
-    assert.ok(first.at(-1) <= sent);
-    if (messageId || qos === 2) assert.equal(numbers.length, first.length, `${name}: copies in the station`);
-  }
+  for (const publisher of publishers) checkPublisher(messages, publisher);
+}
+
+function checkShort(messages, publisher) {
+  for (const [i, { offset }] of messages.entries())
+    assert.equal(offset, messages[0].offset + i, 'offsets have a gap');
+  // One less: the marker at the end is a message, too.
+  assert.ok(messages.length >= Math.min(SHORT_MESSAGES - 1, publisher.acknowledged.size), 'retention has expelled too much');
+  checkPublisher(messages, publisher, messages[0].number);
 }
 
 const missing = (seen, publishers) =>
@@ -166,7 +196,7 @@ async function finish(broker, actors) {
   await startOrDie(broker, null);
   let over = false;
   const consumers = [...actors.members, ...actors.subscribers].map((actor) => actor.run(broker.tcp, () => over));
-  await Promise.all(actors.publishers.map((p) => p.run(broker.tcp, () => true)));
+  await Promise.all([...actors.publishers, actors.short].map((p) => p.run(broker.tcp, () => true)));
   for (const [name, seen] of [['the group', actors.seen], ...actors.subscribers.map((s) => [s.name, s.seen])]) {
     await until(() => missing(seen, actors.publishers).length === 0, `everything acknowledged to reach ${name}`, {
       timeout_ms: 60_000, step_ms: 100,
@@ -179,35 +209,50 @@ async function finish(broker, actors) {
   await Promise.all(consumers);
 }
 
+async function verify(broker, directory) {
+  const verified = await varve(['log', 'verify', path.join(broker.dir, 'data', directory)]);
+  assert.equal(verified.code, 0, `log verify ${directory}:\n${verified.stdout}${verified.stderr}`);
+}
+
+// Kills the broker so often. Returns how its lives ended, and which points have killed how often.
+async function killAll(broker, actors, points) {
+  const ends = {};
+  const reached = Object.fromEntries(points.map((point) => [point, 0]));
+  for (let i = 0; i < kills; i += 1) {
+    const point = options.point || i % 2 === 1 ? points[Math.floor(i / (options.point ? 1 : 2)) % points.length] : null;
+    const how = await live(broker, actors, point ? `${point}:${passes(point)}` : null);
+    ends[how] = (ends[how] ?? 0) + 1;
+    if (point && how !== 'by time') reached[point] += 1;
+    if (process.stdout.isTTY) process.stdout.write(`\r${i + 1} kills`);
+  }
+  return { ends, reached };
+}
+
 async function main() {
   const points = options.point ? [options.point] : faultPoints();
   console.log(`seed ${seed}, ${kills} kills, ${points.length} fault points`);
-  const broker = new Broker({ sessions: { max_queued_messages: 1_000_000 } });
+  const broker = new Broker(SETTINGS);
   const actors = makeActors();
   await broker.start();
-  await createStation(broker);
+  for (const station of STATIONS) await createStation(broker, station);
+  // Nothing is published before those are subscribed who are to get all of it.
+  for (const subscriber of actors.subscribers) await subscriber.run(broker.tcp, () => true);
   await broker.kill();
-  const ends = {};
-  let reached = new Set();
-  for (let i = 0; i < kills; i += 1) {
-    const point = options.point || i % 2 === 1 ? points[Math.floor(i / (options.point ? 1 : 2)) % points.length] : null;
-    const fault = point ? `${point}:${1 + Math.floor(random() ** 3 * 60)}` : null;
-    const how = await live(broker, actors, fault);
-    ends[how] = (ends[how] ?? 0) + 1;
-    if (point && how !== 'by time') reached.add(point);
-    if (process.stdout.isTTY) process.stdout.write(`\r${i + 1} kills`);
-  }
+  const { ends, reached } = await killAll(broker, actors, points);
   await finish(broker, actors);
-  const messages = await readStation(broker);
+  const messages = await readStation(broker, STATION, 'c/end');
   checkStation(messages, actors.publishers);
+  checkShort(await readStation(broker, SHORT, 's/end'), actors.short);
   for (const subscriber of actors.subscribers) checkOnce(subscriber, actors.publishers);
   await broker.stop({ keep: true });
-  const verified = await varve(['log', 'verify', path.join(broker.dir, 'data/stations', STATION)]);
-  assert.equal(verified.code, 0, `log verify:\n${verified.stdout}${verified.stderr}`);
+  for (const { name } of STATIONS) await verify(broker, `stations/${name}`);
   const acknowledged = actors.publishers.reduce((sum, p) => sum + p.acknowledged.size, 0);
-  console.log(`\nended ${JSON.stringify(ends)}; points reached ${reached.size} of ${points.length}; ` +
+  const never = points.filter((point) => reached[point] === 0);
+  console.log(`\nended ${JSON.stringify(ends)}; points reached ${points.length - never.length} of ${points.length}; ` +
     `acknowledged ${acknowledged}, stored ${messages.length}`);
   assert.ok(acknowledged > kills, 'hardly anything was published');
+  if (kills >= 100) assert.deepEqual(never, [], 'points that were never reached');
+  fs.rmSync(broker.dir, { recursive: true, force: true });
 }
 
 try {
