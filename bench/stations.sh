@@ -148,11 +148,11 @@ wait_for() {
 start_varve() {
     local set=()
     for pair in ${PEER_VARVE_SET:-}; do set+=(--set "$pair"); done
-    "$VARVE" station create bench --data "$WORK/data" --set '{"topics": ["bench/#"], "sync": "commit"}' \
-        >"$WORK/log" 2>&1 || { sed 's/^/    /' "$WORK/log" >&2 && return 1; }
     launch "$VARVE" serve --data "$WORK/data" --set log.level=warning --set listeners.tcp.default.bind=127.0.0.1:0 \
         --set listeners.ws.default.bind=127.0.0.1:0 --set listeners.http.bind=127.0.0.1:0 "${set[@]}"
-    wait_for "jq -e .pid '$WORK/data/run.json'"
+    wait_for "jq -e .pid '$WORK/data/run.json'" || return 1
+    "$VARVE" station create bench --data "$WORK/data" --topic 'bench/#' --set sync=commit >"$WORK/create.log" 2>&1 ||
+        { sed 's/^/    /' "$WORK/create.log" >&2 && return 1; }
 }
 
 load_varve() {

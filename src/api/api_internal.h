@@ -164,8 +164,9 @@ struct api {
     atomic_bool closing;  /* nothing is suspended any more */
     atomic_uint in_flight;
     atomic_uint suspended;
-    atomic_uint logins; /* passwords that are being checked */
-    atomic_uint reads;  /* of stations, that are streamed */
+    atomic_uint logins;       /* passwords that are being checked */
+    atomic_uint reads;        /* of stations, that are streamed */
+    atomic_size_t body_bytes; /* of all requests: see BODIES_BYTES_MAX */
     _Atomic uint64_t next_id;
     struct api_counters counters;
     pthread_mutex_t log_lock;
@@ -231,6 +232,7 @@ struct api_request {
     bool drains;    /* refused, but for a client that reads nothing before it has sent its body */
     bool too_large; /* the body: it is dropped as it comes */
     size_t discarded;
+    size_t charged; /* to api.body_bytes */
     size_t body_max;
     struct buf body;
     json_t *json;

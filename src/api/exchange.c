@@ -22,10 +22,11 @@
 #include <assert.h>
 #include <stdio.h>
 
-#define IDLE_MS       75000 /* until the headers of the next request are complete */
-#define FIRST_MS      30000 /* the same for the first one */
-#define BODY_MS       60000
-#define DISCARD_BYTES ((size_t)16 << 20)
+#define IDLE_MS          75000 /* until the headers of the next request are complete */
+#define FIRST_MS         30000 /* the same for the first one */
+#define BODY_MS          60000
+#define DISCARD_BYTES    ((size_t)16 << 20)
+#define BODIES_BYTES_MAX ((size_t)128 << 20)
 
 /* ---- Suspending ------------------------------------------------------------------------------------------ */
 
@@ -348,16 +349,37 @@ static enum MHD_Result end_of_headers(struct api_request *request)
     return request->phase == PHASE_NEW ? to_pool(request, PHASE_ADMIT) : MHD_YES;
 }
 
+static void drop_body(struct api_request *request)
+{
+    buf_free(&request->body);
+    atomic_fetch_sub_explicit(&request->api->body_bytes, request->charged, memory_order_relaxed);
+    request->charged = 0;
+}
+
+/* Bodies of all requests together. False: there is no room for these bytes, and the request has its reply. */
+static bool charge_body(struct api_request *request, size_t bytes)
+{
+    size_t before = atomic_fetch_add_explicit(&request->api->body_bytes, bytes, memory_order_relaxed);
+    request->charged += bytes;
+    if (before + bytes <= BODIES_BYTES_MAX)
+        return true;
+    drop_body(request);
+    atomic_fetch_add_explicit(&request->api->counters.busy, 1, memory_order_relaxed);
+    api_reply_header(request, "Retry-After", "1");
+    reply_error_of(request, 503, "SERVICE_UNAVAILABLE", "too many bodies come at once: try again");
+    return false;
+}
+
 static enum MHD_Result receive(struct api_request *request, const char *upload, size_t *upload_len)
 {
     if (request->response != NULL || request->too_large ||
         *upload_len > request->body_max - request->body.len) {
         request->too_large = true;
         request->discarded += *upload_len;
-        buf_free(&request->body);
+        drop_body(request);
         if (request->discarded > DISCARD_BYTES)
             return MHD_NO; /* no end of it: cut */
-    } else {
+    } else if (charge_body(request, *upload_len)) {
         buf_append(&request->body, upload, *upload_len);
     }
     *upload_len = 0;
@@ -412,7 +434,7 @@ void exchange_completed(void *cls, struct MHD_Connection *connection, void **coo
     json_decref(request->json);
     if (request->body.data != NULL)
         mem_wipe(request->body.data, request->body.len); /* passwords come this way */
-    buf_free(&request->body);
+    drop_body(request);
     if (request->peer != NULL)
         park_peer(api, request->peer, clock_mono_ms() + IDLE_MS);
     if (request->counted)

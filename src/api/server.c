@@ -1,6 +1,6 @@
 /* The server: its table of routes, the HTTP library, its pool of threads; start and stop.
  *
- * libmicrohttpd has one thread here, with epoll; decision 0010 tells why. Stopping goes in steps: no new connections; what is
+ * libmicrohttpd has one thread here, with epoll; decision 0009 tells why. Stopping goes in steps: no new connections; what is
  * parked comes to its end; what is under way is answered; then nothing may be suspended any more, and the library ends. */
 #include "api/api_internal.h"
 #include "api/stations_internal.h"

@@ -116,10 +116,11 @@ static void close_reading(void *state)
 
 static enum format format_of(const char *name)
 {
-    enum format format = FORMAT_NDJSON;
-    while (name != NULL && strcmp(format_names[format], name) != 0)
-        format++;
-    return format;
+    for (enum format format = FORMAT_NDJSON; name != NULL && format <= FORMAT_RAW; format++) {
+        if (strcmp(format_names[format], name) == 0)
+            return format;
+    }
+    return FORMAT_NDJSON; /* none is said: the query has been checked */
 }
 
 /* A place that is none is the query's fault, and named. */

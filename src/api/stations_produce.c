@@ -15,7 +15,7 @@
 
 #include <inttypes.h>
 
-#define BODY_BYTES_MAX  ((size_t)16 << 20)
+#define BODY_BYTES_MAX  ((size_t)8 << 20)
 #define CHUNK_BYTES     ((size_t)2 << 20)
 #define CHUNK_MESSAGES  1000
 #define LINES_MAX       10000
@@ -329,7 +329,8 @@ static bool is_ndjson(const struct api_request *request)
 {
     const char *header = api_header(request, "Content-Type");
     struct str rest = str_of(header), type;
-    str_next(&rest, ';', &type);
+    if (!str_next(&rest, ';', &type))
+        return false;
     type = str_trim(type);
     return str_equal_nocase(type, STR("application/x-ndjson")) ||
            str_equal_nocase(type, STR("application/ndjson")) ||
@@ -469,7 +470,7 @@ static const struct api_route routes[] = {
          "and "
          "the others are stored: 207. Subscribers of topics do not get them; readers and groups of the "
          "station "
-         "do. At most 10,000 lines and 16 MiB.",
+         "do. At most 10,000 lines and 8 MiB.",
      .params = params,
      .raw_body = "application/x-ndjson, application/ndjson, application/jsonl, application/octet-stream, */*",
      .answer =

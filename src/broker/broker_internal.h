@@ -459,8 +459,10 @@ struct session {
     struct session_queue queue;
     struct inflight inflight;
     struct packet_id_set received; /* QoS 2 from the client, until PUBREL */
-    struct session_away *away;     /* timers while the client is away, the will with a delay: session.c */
-    struct session_feeds *feeds;   /* NULL: none; feed.c */
+    struct packet_id_set
+        *unsure; /* of them, what was on its way to services when the broker ended; NULL: none */
+    struct session_away *away;   /* timers while the client is away, the will with a delay: session.c */
+    struct session_feeds *feeds; /* NULL: none; feed.c */
     struct session_will *will;
     uint64_t filter_bytes; /* of its subscriptions */
     int64_t created_ms;    /* wall clock; of a restored one, when the broker started */
@@ -491,6 +493,8 @@ static inline struct str session_client_id(const struct session *session)
     return str_make(session->client_id, session->client_id_len);
 }
 
+/* A packet identifier of `received` is free again. False: it was not in there. */
+bool session_not_received(struct session *session, uint16_t packet_id);
 struct session *session_find(struct shard *shard, struct str client_id, uint64_t hash);
 struct session *session_new(struct shard *shard, struct str client_id, uint64_t hash);
 /* The router's subscribe and unsubscribe, with the session's count of bytes. Not for the filters of feeds. */

@@ -201,7 +201,7 @@ void held_flush(struct connection *connection)
         else if (held->subscribe == NULL && (held->reason < 0x80 || connection->version == MQTT_5))
             write_ack(connection, held->type, held->packet_id, held->reason, NULL);
         if (held->type == MQTT_PUBREC && held->reason >= 0x80 && !held->keeps_id &&
-            packet_id_set_remove(&connection->session->received, held->packet_id)) /* the exchange is over */
+            session_not_received(connection->session, held->packet_id)) /* the exchange is over */
             journal_not_received(connection->session, held->packet_id);
         /* Before MQTT 5 there is no way to refuse: without an acknowledgement the client sends it again. */
         held_free(held);

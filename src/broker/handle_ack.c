@@ -72,7 +72,7 @@ static void handle_pubrel(struct connection *connection, const struct mqtt_ack *
         connection_fail(connection, MQTT_QUOTA_EXCEEDED, "the session cannot be written to disk");
         return;
     }
-    bool known = packet_id_set_remove(&session->received, ack->packet_id);
+    bool known = session_not_received(session, ack->packet_id);
     if (known && journal_completed(session, ack->packet_id))
         return;
     connection_ack(connection, MQTT_PUBCOMP, ack->packet_id, known ? MQTT_SUCCESS : MQTT_PACKET_ID_NOT_FOUND,

@@ -281,6 +281,19 @@ static void persist_as_it_is(struct message *message, void *arg)
                      change->ticket, &err);
 }
 
+/* The journal had the message when the broker ended, but whether the services' own logs had it, too, nobody knows: they
+ * get it once more. One that has it has it twice then, unless the message has an id. */
+static void offer_again(struct shard *shard, struct publication *publication)
+{
+    const struct route *route = shard_route(shard, publication->topic, TOPIC_LEVELS_MAX);
+    publication->shard = shard;
+    for (uint32_t i = 0; i < route->target_count; i++) {
+        const struct route_target *target = &route->targets[i];
+        if (target->subscriber->reactor == SUBSCRIBER_ANY_REACTOR)
+            target->subscriber->ops->deliver(target->subscriber, target, publication);
+    }
+}
+
 /* The first one may be on its way to the disk, or have failed there without anybody having been told: before MQTT 5
  * there is no way to say so, and then or with a lost connection the client sends it again. So PUBREC waits until the disk
  * has what the store has: this message, or what another client has put in its place since. */
@@ -292,7 +305,9 @@ static void acknowledge_again(struct connection *connection, const struct mqtt_p
     if (receipt_resume(connection, in->packet_id))
         return;
     bool durable = session_is_durable(connection->session);
-    bool retained = in->retain && connection_may_publish(connection, in->topic);
+    bool may = connection_may_publish(connection, in->topic);
+    bool retained = in->retain && may;
+    const struct packet_id_set *unsure = connection->session->unsure;
     if (!retained && !durable) {
         acknowledge(connection, in, MQTT_SUCCESS, NULL);
         return;
@@ -300,17 +315,24 @@ static void acknowledge_again(struct connection *connection, const struct mqtt_p
     struct ack_ticket *ticket = ticket_new(shard);
     struct held *held = held_append(connection, MQTT_PUBREC, in->packet_id, MQTT_SUCCESS, ticket);
     held->keeps_id = connection->version != MQTT_5;
+    publication->topic = in->topic;
+    publication->payload = in->payload;
+    publication->qos = in->qos;
+    publication->retain = in->retain;
+    publication->publisher = connection->session;
+    publication->acknowledged = true;
+    publication->ticket = ticket;
+    if (may && unsure != NULL && packet_id_set_has(unsure, in->packet_id))
+        offer_again(shard, publication);
     if (retained) {
-        publication->topic = in->topic;
-        publication->payload = in->payload;
         struct retained_change change = {
             .shard = shard,
             .message = publication_message(publication),
             .ticket = ticket,
         };
         retained_look(shard->broker->retained, in->topic, persist_as_it_is, &change);
-        publication_end(publication);
     }
+    publication_end(publication);
     if (durable) { /* the others have it from this shard, and so do what it asks them behind that */
         ticket_hold(ticket);
         journal_barrier(shard, ticket);

@@ -21,6 +21,23 @@ static bool has_client_id(const void *item, const void *key)
     return str_equal(session_client_id(item), *(const struct str *)key);
 }
 
+static void drop_unsure(struct session *session)
+{
+    if (session->unsure == NULL)
+        return;
+    packet_id_set_clear(session->unsure);
+    mem_free(session->unsure);
+    session->unsure = NULL;
+}
+
+bool session_not_received(struct session *session, uint16_t packet_id)
+{
+    if (session->unsure != NULL && packet_id_set_remove(session->unsure, packet_id) &&
+        session->unsure->count == 0)
+        drop_unsure(session);
+    return packet_id_set_remove(&session->received, packet_id);
+}
+
 struct session *session_find(struct shard *shard, struct str client_id, uint64_t hash)
 {
     return map_find(&shard->sessions, hash, has_client_id, &client_id);
@@ -79,6 +96,7 @@ static void session_free(struct shard *shard, struct session *session)
     session_queue_clear(&session->queue);
     inflight_clear(&session->inflight);
     packet_id_set_clear(&session->received);
+    drop_unsure(session);
     receipts_forget(shard, session);
     set_persisted(session, false);
     mem_free(session);

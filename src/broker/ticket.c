@@ -18,7 +18,7 @@ static void finish(struct ack_ticket *ticket)
     } else if (ticket->session != NULL) {
         list_remove(&ticket->link);
         if (reason >= 0x80 &&
-            packet_id_set_remove(&ticket->session->received, ticket->packet_id)) /* sent again, it is new */
+            session_not_received(ticket->session, ticket->packet_id)) /* sent again, it is new */
             journal_not_received(ticket->session, ticket->packet_id);
     }
     mem_free(ticket);

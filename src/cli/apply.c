@@ -65,12 +65,13 @@ static void compare(json_t *before, json_t *after, const char *prefix, json_t *c
         struct buf place = {0};
         json_t *former = json_object_get(before, key);
         buf_printf(&place, "%s%s%s", prefix, prefix[0] != '\0' ? "." : "", key);
-        if (json_is_object(value))
+        if (json_is_object(value)) {
             compare(former, value, buf_cstr(&place), changes);
-        else if (!json_equal(former, value))
+        } else if (!json_equal(former, value)) {
             json_object_set_new(
                 changes, buf_cstr(&place),
                 json_pack("[o, O]", former != NULL ? json_incref(former) : json_null(), value));
+        }
         buf_free(&place);
     }
 }

@@ -188,10 +188,11 @@ static void read_users(struct config *config, struct declaration *out)
         const char *password = config_secret(config, item, "password", "the password of a new user");
         declared->password = password != NULL ? mem_strdup(password) : NULL;
         declared->object = json_object();
-        if (config_text(config, item, "superuser", NULL, "whether no rule applies to the user") != NULL)
-            json_object_set_new(declared->object, "is_superuser",
-                                json_boolean(config_bool(config, item, "superuser", false,
-                                                         "whether no rule applies to the user")));
+        static const char superuser[] = "whether no rule applies to the user";
+        if (config_text(config, item, "superuser", NULL, superuser) != NULL) {
+            bool value = config_bool(config, item, "superuser", false, superuser);
+            json_object_set_new(declared->object, "is_superuser", json_boolean(value));
+        }
     }
 }
 

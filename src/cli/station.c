@@ -415,12 +415,13 @@ static int check_usage(const struct station_command *command, const struct verb 
     if (!verb->named && command->name != NULL)
         return cli_usage("station", "%s takes no name", verb->name);
     unsigned wrong = given(command) & ~verb->takes;
-    if (wrong != 0)
+    if (wrong != 0) {
         return cli_usage("station", "%s takes none of %s", verb->name,
                          (wrong & TAKES_OBJECT) != 0 ? "--topic, --desc, --set"
                          : (wrong & TAKES_FORCE) != 0
                              ? "--force"
                              : "--from, --to, --filter, --limit, --format, --follow");
+    }
     if (verb->run == station_update && given(command) == 0)
         return cli_usage("station", "say what to change: --topic, --desc or --set");
     return -1;

@@ -156,8 +156,7 @@ static bool apply_variable(struct config *config, const char *variable, struct e
 static bool is_option(const char *variable)
 {
     static const char *const others[] = {
-        "VARVE_API_KEY=",
-        "VARVE_URL=",
+        "VARVE_API_KEY=", "VARVE_URL=",
 #ifdef VARVE_FAULTS
         "VARVE_FAULT=", /* base/fault.h */
 #endif

@@ -136,6 +136,8 @@ bool names_read(struct names *names, const struct log_io *io, const char *dir, s
 void names_free(struct names *names); /* after a failure, too */
 /* Opens and locks the directory; the descriptor, or -1. */
 int lock_dir(const struct log_io *io, const char *dir, struct error *err);
+bool sync_parent(const struct log_io *io, const char *dir,
+                 struct error *err); /* the directory that holds it */
 
 void path_of_segment(char *out, const char *dir, uint64_t first, const char *suffix);
 bool name_is_segment(const char *name, const char *suffix, uint64_t *first);

@@ -79,7 +79,7 @@ void names_free(struct names *names)
     mem_free(names->fresh);
 }
 
-static bool sync_parent(const struct log_io *io, const char *dir, struct error *err)
+bool sync_parent(const struct log_io *io, const char *dir, struct error *err)
 {
     char parent[LOG_PATH_BYTES];
     snprintf(parent, sizeof parent, "%s", dir);
@@ -486,9 +486,6 @@ struct log *log_open(struct log_engine *engine, const char *dir, const struct lo
         io_failed(err, rc, "create", dir);
         return NULL;
     }
-    /* One that exists may have been made by somebody who died before the next line. */
-    if (!sync_parent(engine->io, dir, err))
-        return NULL;
     struct log *log = log_new(engine, dir, options);
     log->dir_fd = lock_dir(engine->io, dir, err);
     if (log->dir_fd < 0 || !load(log, err)) {

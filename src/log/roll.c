@@ -171,7 +171,10 @@ static bool copy_committed(struct log *log, struct fresh *fresh, struct error *e
 static bool make_file(struct log *log, struct fresh *fresh, struct error *err)
 {
     const struct log_io *io = log->engine->io;
-    if (!log->started && !start_write(io, log->dir, log->dir_fd, &log->start, err))
+    /* The directory is in its parent for good before anything in it counts. Not sooner: ten thousand logs that nobody
+     * has written to are opened without a wait for the disk. */
+    if (!log->started &&
+        (!sync_parent(io, log->dir, err) || !start_write(io, log->dir, log->dir_fd, &log->start, err)))
         return false;
     log->started = true;
     path_of_segment(fresh->path, log->dir, fresh->segment.first, ".new");

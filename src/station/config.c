@@ -110,7 +110,7 @@ void station_config_init(struct station_config *config)
 
 static void free_topics(struct station_config *config)
 {
-    for (size_t i = 0; i < config->topic_count; i++)
+    for (size_t i = 0; config->topics != NULL && i < config->topic_count; i++)
         mem_free(config->topics[i]);
     mem_free(config->topics);
     config->topics = NULL;
@@ -270,10 +270,11 @@ static bool check_topic(struct str topic, struct error *err)
     if (topic.len > TOPIC_BYTES_MAX || !topic_filter_parse(topic, &parsed))
         return error_set(err, ERR_INVALID, "topics: \"%.*s\" is no topic filter",
                          (int)(topic.len < 100 ? topic.len : 100), topic.data);
-    if (parsed.shared || str_starts(topic, STR("$station/")))
+    if (parsed.shared || str_starts(topic, STR("$station/"))) {
         return error_set(err, ERR_INVALID,
                          "topics: \"%.*s\" cannot be captured: no message is published there",
                          (int)(topic.len < 100 ? topic.len : 100), topic.data);
+    }
     return true;
 }
 
@@ -310,7 +311,7 @@ static bool read_field(const struct field *field, const json_t *value, struct st
                        struct error *err)
 {
     void *at = (char *)config + field->offset;
-    uint64_t natural;
+    uint64_t natural = 0;
     switch (field->kind) {
     case FIELD_NAME: return read_name(value, at, err);
     case FIELD_TEXT: return read_text(field, value, at, err);

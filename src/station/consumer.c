@@ -13,8 +13,6 @@
 #include "base/mem.h"
 #include "mqtt/topic.h"
 
-#include <assert.h>
-
 #define CHUNK_BYTES     ((size_t)256 << 10)
 #define OLD_CHUNK_BYTES ((size_t)32 << 10)
 #define RUN_MAX         64
@@ -400,8 +398,7 @@ static void fire_due(struct reactor *reactor, struct timer *timer)
 
 static void source_gone(struct consumer *consumer)
 {
-    assert(consumer->open_sources > 0);
-    if (--consumer->open_sources > 0)
+    if (atomic_fetch_sub_explicit(&consumer->open_sources, 1, memory_order_acq_rel) != 1)
         return;
     log_chunk_unref(consumer->chunk);
     log_chunk_unref(consumer->old_chunk);
@@ -425,7 +422,7 @@ static void start(struct consumer *consumer)
     consumer->started = true;
     source_init(&consumer->fresh, consumer->station, reactor, fresh_ready, fresh_ended);
     source_init(&consumer->old, consumer->station, reactor, old_ready, old_ended);
-    consumer->open_sources = 2;
+    atomic_store_explicit(&consumer->open_sources, 2, memory_order_relaxed);
     consumer_ref(consumer); /* the sources' */
 }
 

@@ -60,8 +60,8 @@ struct consumer {
     struct timer due;  /* ack_wait of somebody is over, or the dead letters are tried again */
     struct mail go_on; /* more than one turn's work */
     bool going_on;
-    int64_t dead_retry_ms; /* reactor time; 0: none */
-    unsigned open_sources; /* that have not ended */
+    int64_t dead_retry_ms;    /* reactor time; 0: none */
+    atomic_uint open_sources; /* that have not ended */
 
     pthread_mutex_t late_lock; /* for reports that come when the owner has stopped */
 };

@@ -123,35 +123,35 @@ struct consumer *consumer_get(struct station *station, struct str name, struct s
 
 /* ---- Start and end --------------------------------------------------------------------------------------- */
 
-static bool decode(struct consumer **out, struct station *station, struct str name, struct str value,
-                   struct error *err)
+/* Returns owned; NULL: what is stored is no position. */
+static struct consumer *decode(struct station *station, struct str name, struct str value, struct error *err)
 {
     size_t len = value.len >= 2 ? (size_t)(uint8_t)value.data[0] | (size_t)(uint8_t)value.data[1] << 8 : 0;
-    *out = NULL;
-    if (value.len < 2 + len)
-        return error_set(err, ERR_CORRUPT, "the stored position is too short");
-    struct consumer *consumer = consumer_new(station, name, str_make(value.data + 2, len));
-    group_free(&consumer->group);
-    if (!group_decode(&consumer->group, str_make(value.data + 2 + len, value.len - 2 - len),
-                      atomic_load_explicit(&station->max_deliveries, memory_order_relaxed), err)) {
-        group_init(&consumer->group, 0, 0);
-        consumer_unref(consumer);
-        return false;
+    if (value.len < 2 + len) {
+        error_set(err, ERR_CORRUPT, "the stored position is too short");
+        return NULL;
     }
-    *out = consumer;
-    return true;
+    struct consumer *consumer = consumer_new(station, name, str_make(value.data + 2, len));
+    uint32_t max_deliveries = atomic_load_explicit(&station->max_deliveries, memory_order_relaxed);
+    group_free(&consumer->group);
+    if (group_decode(&consumer->group, str_make(value.data + 2 + len, value.len - 2 - len), max_deliveries,
+                     err))
+        return consumer;
+    group_init(&consumer->group, 0, 0);
+    consumer_unref(consumer);
+    return NULL;
 }
 
 static void load(struct str station_name, struct str name, struct str value, void *arg)
 {
     struct stations *stations = arg;
     struct station *station = stations_find(stations, station_name);
-    struct consumer *consumer = NULL;
     struct error err;
     bool found;
     if (station == NULL)
         return;
-    if (!decode(&consumer, station, name, value, &err)) {
+    struct consumer *consumer = decode(station, name, value, &err);
+    if (consumer == NULL) {
         LOG_ERROR("a group starts anew", LOG_STR("station", station_name), LOG_STR("group", name),
                   LOG_ERROR_OF(&err));
     } else {

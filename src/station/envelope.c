@@ -141,7 +141,8 @@ static bool check_properties(const struct station_message *message, unsigned fla
 {
     struct mqtt_properties properties;
     if (message->props.len == 0)
-        return (flags & (FLAG_EXPIRY | FLAG_ID)) == 0 || refuse(err, "its properties are missing");
+        return ((flags & (FLAG_EXPIRY | FLAG_ID)) == 0 && message->expiry_s == 0) ||
+               refuse(err, "its properties are missing");
     if (mqtt_properties_decode((const uint8_t *)message->props.data, message->props.len, MQTT_LIST_PUBLISH,
                                &properties) != MQTT_SUCCESS ||
         MQTT_HAS(&properties, MQTT_PROP_TOPIC_ALIAS) || MQTT_HAS(&properties, MQTT_PROP_SUBSCRIPTION_ID))

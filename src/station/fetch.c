@@ -140,7 +140,9 @@ static void leave_run(struct reactor *reactor, struct mail *mail)
 {
     struct station_fetch *fetch = CONTAINER_OF(mail, struct station_fetch, leave);
     fetch->left = true;
-    if (reactor != NULL && !fetch->done && fetch->member != NULL)
+    if (reactor == NULL && !fetch->done)
+        end(fetch, true); /* it has stopped, and with it the timer */
+    else if (reactor != NULL && !fetch->done && fetch->member != NULL)
         finish(fetch);
     else if (reactor != NULL && !fetch->consumer->ended)
         give_back(fetch);

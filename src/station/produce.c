@@ -126,14 +126,16 @@ static bool prepare(const struct station *station, const struct station_message 
                     struct station_message *out, struct buf *props, struct error *err)
 {
     *out = *given;
-    if (!topic_name_valid(given->topic))
+    if (!topic_name_valid(given->topic)) {
         return error_set(err, ERR_INVALID, "\"%.*s\" is no topic name",
                          (int)(given->topic.len < 100 ? given->topic.len : 100),
                          given->topic.len > 0 ? given->topic.data : "");
-    if (!is_text(given->id) || !is_text(given->client_id) || !is_text(given->username))
+    }
+    if (!is_text(given->id) || !is_text(given->client_id) || !is_text(given->username)) {
         return error_set(
             err, ERR_INVALID,
             "message id, client id and user name are UTF-8 of at most 65535 bytes, without U+0000");
+    }
     if (!check_properties(out, err))
         return false;
     struct str had = envelope_id_of(given->props);

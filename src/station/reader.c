@@ -224,10 +224,12 @@ static bool place(struct reader *reader, const struct station_filter *filter,
     struct log_bounds bounds;
     log_bounds(log, &bounds);
     station_log_leave(reader->station);
-    if (request->durable)
+    struct positions *positions = &reader->station->all->positions;
+    struct str station = str_of(reader->station->name);
+    if (request->durable) {
         reader->position =
-            position_claim(&reader->station->all->positions, POSITION_READER, str_of(reader->station->name),
-                           request->client_id, request->filter, &found);
+            position_claim(positions, POSITION_READER, station, request->client_id, request->filter, &found);
+    }
     reader->stored_next = UINT64_MAX;
     if (found) {
         reader->next = atomic_load_explicit(&reader->position->offset, memory_order_relaxed);

@@ -73,10 +73,12 @@ static void post_report(struct member *member)
 static void flush_run(struct reactor *reactor, struct mail *mail)
 {
     struct member *member = CONTAINER_OF(mail, struct member, flush);
-    (void)reactor; /* the owner may still be there */
-    member->flushing = false;
-    if (member->report != NULL)
-        post_report(member);
+    /* NULL: the reactor stops, and this may be another thread. The member's last report takes along what is here. */
+    if (reactor != NULL) {
+        member->flushing = false;
+        if (member->report != NULL)
+            post_report(member);
+    }
     member_unref(member);
 }
 

@@ -8,17 +8,18 @@
 #define RETRY_MS 1000
 #define BUSY_MS  20 /* the workers' queue is full */
 
-static void done_or_ready(struct source *source, struct reactor *reactor)
+static void hold(struct source *source)
 {
-    if (source->ending || reactor == NULL) {
-        if (source->ending && !source->waiting && !source->working) {
-            log_chunk_unref(source->chunk);
-            source->chunk = NULL;
-            source->ended(source);
-        }
+    atomic_fetch_add_explicit(&source->holds, 1, memory_order_relaxed);
+}
+
+static void release(struct source *source)
+{
+    if (atomic_fetch_sub_explicit(&source->holds, 1, memory_order_acq_rel) != 1)
         return;
-    }
-    source->ready(source);
+    log_chunk_unref(source->chunk);
+    source->chunk = NULL;
+    source->ended(source);
 }
 
 /* ---- The end of the log ---------------------------------------------------------------------------------- */
@@ -33,8 +34,11 @@ static void wake(struct log_waiter *waiter)
 static void tail_run(struct reactor *reactor, struct mail *mail)
 {
     struct source *source = CONTAINER_OF(mail, struct source, tail);
-    source->waiting = false;
-    done_or_ready(source, reactor);
+    if (reactor != NULL && !source->ending) {
+        source->waiting = false;
+        source->ready(source);
+    }
+    release(source);
 }
 
 /* ---- Workers --------------------------------------------------------------------------------------------- */
@@ -79,16 +83,22 @@ static void note_failure(struct source *source, const struct error *err)
     retry_in(source, RETRY_MS);
 }
 
+static void job_over(struct source *source)
+{
+    source->working = false;
+    source->has_found = source->job_ok && source->job_kind == SOURCE_JOB_TIME;
+    if (source->job_ok || source->job_err.code == ERR_CLOSED)
+        source->ready(source);
+    else
+        note_failure(source, &source->job_err);
+}
+
 static void job_mail_run(struct reactor *reactor, struct mail *mail)
 {
     struct source *source = CONTAINER_OF(mail, struct source, job_mail);
-    source->working = false;
-    source->has_found = source->job_ok && source->job_kind == SOURCE_JOB_TIME;
-    if (!source->job_ok && !source->ending && reactor != NULL && source->job_err.code != ERR_CLOSED) {
-        note_failure(source, &source->job_err);
-        return;
-    }
-    done_or_ready(source, reactor);
+    if (reactor != NULL && !source->ending)
+        job_over(source);
+    release(source);
 }
 
 static enum source_result ask_worker(struct source *source)
@@ -96,10 +106,13 @@ static enum source_result ask_worker(struct source *source)
     if (source->working)
         return SOURCE_LATER;
     source->job.run = job_run;
-    if (stations_job(source->station->all, &source->job))
-        source->working = true;
-    else
+    source->working = true; /* the mail comes on this thread */
+    hold(source);
+    if (!stations_job(source->station->all, &source->job)) {
+        source->working = false;
+        release(source);
         retry_in(source, BUSY_MS);
+    }
     return SOURCE_LATER;
 }
 
@@ -118,6 +131,7 @@ void source_init(struct source *source, struct station *station, struct reactor 
         .tail.run = tail_run,
         .job_mail.run = job_mail_run,
     };
+    atomic_init(&source->holds, 1);
 }
 
 static bool covers(const struct log_chunk *chunk, uint64_t offset)
@@ -136,10 +150,12 @@ static enum source_result read_log(struct source *source, struct log *log, uint6
         case LOG_READ_END:
             if (source->waiting)
                 return SOURCE_LATER;
-            source->waiting = true; /* the mail may come before log_wait() returns */
+            source->waiting = true;
+            hold(source);
             if (log_wait(log, &source->waiter, offset))
                 return SOURCE_LATER;
             source->waiting = false;
+            release(source);
             break;
         case LOG_READ_BLOCKS:
             source->job_kind = SOURCE_JOB_READ;
@@ -203,14 +219,12 @@ void source_end(struct source *source)
     source->ending = true;
     if (!source->station->all->reactors_gone)
         timer_clear(source->reactor, &source->again);
-    if (source->waiting) {
-        struct log *log = station_log_enter(source->station);
-        if (log != NULL) {
-            if (log_wait_cancel(log, &source->waiter))
-                source->waiting = false;
-            station_log_leave(source->station);
-        } /* else closing the log wakes it */
+    struct log *log = source->waiting ? station_log_enter(source->station) : NULL;
+    if (log != NULL) { /* else closing the log has woken it, or wakes it */
+        bool cancelled = log_wait_cancel(log, &source->waiter);
+        station_log_leave(source->station);
+        if (cancelled)
+            release(source);
     }
-    if (!source->waiting && !source->working)
-        done_or_ready(source, source->reactor);
+    release(source);
 }

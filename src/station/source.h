@@ -16,7 +16,7 @@ struct source {
     struct station *station; /* borrowed */
     struct reactor *reactor;
     void (*ready)(struct source *source);
-    void (*ended)(struct source *source); /* once, after source_end() */
+    void (*ended)(struct source *source); /* once, after source_end(); on any thread when the reactor stops */
     bool waiting;                         /* at the end of the log; `tail` comes */
     bool working;                         /* a worker reads; `job_mail` comes */
     bool ending;
@@ -25,6 +25,9 @@ struct source {
     struct log_chunk *chunk; /* what the worker has read */
     uint64_t found;          /* what the worker has found */
     bool has_found;
+    /* One for the owner until source_end(), one for each mail that comes: who gives the last one back calls ended(). So
+     * mail that is dropped on another thread, because the reactor stops, touches nothing else of the reactor's. */
+    atomic_uint holds;
     /* Others', until their mail has come. */
     struct log_waiter waiter;
     struct mail tail;

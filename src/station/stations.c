@@ -28,10 +28,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATH_BYTES        4096
-#define DEAD_SUFFIX       ".dead"
-#define OPENERS           3                   /* workers that help to open logs */
-#define BATCH_BYTES_SPARE ((uint32_t)1 << 20) /* of a batch, beyond the largest message */
+#define PATH_BYTES          4096
+#define DEAD_SUFFIX         ".dead"
+#define OPENERS             15 /* threads beside the main one, for the time of the start */
+#define STATIONS_PER_OPENER 2
+#define BATCH_BYTES_SPARE   ((uint32_t)1 << 20) /* of a batch, beyond the largest message */
 
 /* ---- Finding --------------------------------------------------------------------------------------------- */
 
@@ -173,23 +174,9 @@ static void stop_capture(struct station *station)
 
 /* ---- Opening all ----------------------------------------------------------------------------------------- */
 
-/* Stations whose logs are opened together: by the thread that opens all, and by what workers are free. */
-struct opening {
-    struct stations *all;
-    struct station **list;
-    size_t count;
-    size_t cap;
-    atomic_size_t next;
-    atomic_uint ended; /* openers, and jobs that were not taken */
-    struct opener {
-        struct worker_job job; /* first */
-        struct opening *opening;
-    } openers[OPENERS];
-};
-
 static bool load_station(struct str name, struct str object, int64_t created_ms, void *arg)
 {
-    struct opening *opening = arg;
+    struct stations *stations = arg;
     struct station_config config;
     struct error err = {0};
     station_config_init(&config);
@@ -198,52 +185,51 @@ static bool load_station(struct str name, struct str object, int64_t created_ms,
         station_config_free(&config);
         return true;
     }
-    if (opening->count == opening->cap) {
-        opening->cap = opening->cap > 0 ? 2 * opening->cap : 16;
-        opening->list = mem_realloc(opening->list, opening->cap * sizeof(struct station *));
-    }
-    opening->list[opening->count++] = station_new(opening->all, &config, created_ms);
+    enlist(stations, station_new(stations, &config, created_ms));
     return true;
 }
 
-static void open_logs(struct opening *opening)
+/* Opening a log waits for the disk several times: many are opened at once. */
+struct opening {
+    struct station **all;
+    size_t count;
+    atomic_size_t next;
+};
+
+static void *open_some(void *arg)
 {
+    struct opening *opening = arg;
     for (size_t i;
          (i = atomic_fetch_add_explicit(&opening->next, 1, memory_order_relaxed)) < opening->count;) {
-        struct station *station = opening->list[i];
+        struct station *station = opening->all[i];
         struct error err = {0};
-        if (open_log(station, &err))
-            continue;
-        station->failure = err;
-        LOG_ERROR("station not opened", LOG_TEXT("station", station->name), LOG_ERROR_OF(&err));
+        if (!open_log(station, &err)) {
+            station->failure = err;
+            LOG_ERROR("station not opened", LOG_TEXT("station", station->name), LOG_ERROR_OF(&err));
+        }
+        keeper_touch(station);
     }
+    return NULL;
 }
 
-static void open_some(struct worker_job *job)
+static void open_logs(struct stations *stations)
 {
-    struct opening *opening = ((struct opener *)job)->opening;
-    open_logs(opening);
-    atomic_fetch_add_explicit(&opening->ended, 1, memory_order_release); /* with what has been opened */
-}
-
-static bool load_stations(struct stations *stations, struct error *err)
-{
-    struct opening opening = {.all = stations};
-    bool ok = catalog_station_each(stations->catalog, load_station, &opening, err);
-    for (size_t i = 0; i < OPENERS; i++) {
-        opening.openers[i] = (struct opener){.job.run = open_some, .opening = &opening};
-        if (i + 1 >= opening.count || !worker_pool_submit(stations->workers, &opening.openers[i].job, NULL))
-            atomic_fetch_add_explicit(&opening.ended, 1, memory_order_relaxed);
-    }
-    open_logs(&opening);
-    while (atomic_load_explicit(&opening.ended, memory_order_acquire) < OPENERS)
-        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
-    for (size_t i = 0; i < opening.count; i++) {
-        enlist(stations, opening.list[i]);
-        keeper_touch(opening.list[i]);
-    }
-    mem_free(opening.list);
-    return ok;
+    struct opening opening = {
+        .all = mem_alloc((stations->by_name.count + 1) * sizeof(struct station *)),
+    };
+    struct station *station;
+    for (size_t i = 0; (station = map_next(&stations->by_name, &i)) != NULL;)
+        opening.all[opening.count++] = station;
+    pthread_t threads[OPENERS];
+    size_t started = 0;
+    size_t wanted = opening.count / STATIONS_PER_OPENER;
+    while (started < OPENERS && started < wanted &&
+           thread_start(&threads[started], "station-opener", open_some, &opening, NULL))
+        started++;
+    open_some(&opening);
+    for (size_t i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+    mem_free(opening.all);
 }
 
 static bool make_dir(const char *dir, struct error *err)
@@ -263,27 +249,39 @@ static bool sync_dir(const char *dir, struct error *err)
     return ok;
 }
 
+static int begins_deleted(const struct dirent *entry)
+{
+    return entry->d_name[0] == '-';
+}
+
+/* `name` without the dash. One that was created again meanwhile keeps its row. */
+static bool finish_deletion(struct stations *stations, const char *name, struct error *err)
+{
+    char path[PATH_BYTES];
+    struct error missing = {0};
+    bool created_again = access(path_of(stations, "", name, path), F_OK) == 0;
+    if (!created_again && !catalog_station_delete(stations->catalog, str_of(name), &missing) &&
+        missing.code != ERR_NOT_FOUND) {
+        if (err != NULL)
+            *err = missing;
+        return error_wrap(err, "finish deleting station %s", name);
+    }
+    return log_delete(stations->engine, path_of(stations, "-", name, path), err);
+}
+
 /* Finishes deletions that a crash has cut short. */
 static bool finish_deletions(struct stations *stations, struct error *err)
 {
-    DIR *dir = opendir(stations->dir);
-    if (dir == NULL)
-        return error_errno(err, errno, "open %s", stations->dir);
+    struct dirent **entries;
+    int count = scandir(stations->dir, &entries, begins_deleted, NULL);
+    if (count < 0)
+        return error_errno(err, errno, "read %s", stations->dir);
     bool ok = true;
-    for (struct dirent *entry; ok && (entry = readdir(dir)) != NULL;) {
-        char path[PATH_BYTES];
-        struct error ignored = {0};
-        const char *name = entry->d_name + 1;
-        if (entry->d_name[0] != '-')
-            continue;
-        bool created_again = access(path_of(stations, "", name, path), F_OK) == 0;
-        ok = created_again || catalog_station_delete(stations->catalog, str_of(name), &ignored) ||
-             ignored.code == ERR_NOT_FOUND || error_wrap(&ignored, "finish deleting station %s", name);
-        ok = ok && log_delete(stations->engine, path_of(stations, "-", name, path), &ignored);
-        if (!ok && err != NULL)
-            *err = ignored;
+    for (int i = 0; i < count; i++) {
+        ok = ok && finish_deletion(stations, entries[i]->d_name + 1, err);
+        free(entries[i]); /* the C library's */
     }
-    closedir(dir);
+    free(entries);
     return ok;
 }
 
@@ -324,8 +322,12 @@ const struct feed_provider *stations_provider(struct stations *stations)
 
 static bool open_all(struct stations *stations, struct error *err)
 {
-    return make_dir(stations->dir, err) && finish_deletions(stations, err) &&
-           positions_open(&stations->positions, stations->catalog, err) && load_stations(stations, err);
+    bool ok = make_dir(stations->dir, err) && finish_deletions(stations, err) &&
+              positions_open(&stations->positions, stations->catalog, err) &&
+              catalog_station_each(stations->catalog, load_station, stations, err);
+    if (ok)
+        open_logs(stations);
+    return ok;
 }
 
 struct stations *stations_open(const struct stations_options *options, struct error *err)

@@ -13,7 +13,7 @@ import { Pki } from './lib/certificates.mjs';
 import * as mqttjs from './lib/mqttjs.mjs';
 import { until } from './lib/wait.mjs';
 
-const COMMANDS = ['serve', 'user', 'acl', 'ban', 'pub', 'sub', 'bench', 'doctor'];
+const COMMANDS = ['serve', 'station', 'apply', 'user', 'acl', 'ban', 'key', 'pub', 'sub', 'bench', 'log', 'doctor'];
 
 let top;
 let made = 0;

@@ -407,7 +407,7 @@ describe('killed again and again under load', () => {
     const publishers = [];
     for (let i = 0; i < 3; i += 1) {
       const client = await open(unique(`pub${i}`));
-      publishers.push({ client, topic: `storm/${i}`, next: 0 });
+      publishers.push({ client, topic: `storm/${i}`, next: 0, unsent: new Set() });
     }
     const run = async (one) => {
       const failures = [];
@@ -417,7 +417,12 @@ describe('killed again and again under load', () => {
         const sent = one.client.publishAsync(one.topic, `${n}`, { qos }).then(
           () => {},
           // 0x92: PUBREL had been taken before the end of the broker (MQTT 5, 3.7.2.1: no error during recovery).
-          (error) => error.code === 0x92 || failures.push(error),
+          (error) => {
+            if (error.code === 0x92) return;
+            // MQTT.js gives up what it was about to send when it loses the connection while it repeats former messages.
+            if (error.message === 'Connection closed') one.unsent.add(n);
+            else failures.push(error);
+          },
         );
         outstanding.add(sent);
         sent.finally(() => outstanding.delete(sent));
@@ -434,13 +439,15 @@ describe('killed again and again under load', () => {
     await delay(300);
     stopping = true;
     await Promise.all(runs);
+    const wanted = (p) => numbers(p.next, 1).map(Number).filter((n) => !p.unsent.has(n));
+    const received = (s, p) => (s.got.get(p.topic) ?? []).filter((n) => !p.unsent.has(n));
     const complete = () =>
-      subscribers.every((s) => publishers.every((p) => new Set(s.got.get(p.topic) ?? []).size === p.next));
+      subscribers.every((s) => publishers.every((p) => new Set(received(s, p)).size === wanted(p).length));
     await until(complete, 'all messages at all subscribers', { timeout_ms: 30_000 }).catch((error) => {
       for (const s of subscribers) {
         for (const p of publishers) {
-          const got = new Set(s.got.get(p.topic) ?? []);
-          const missing = numbers(p.next, 1).map(Number).filter((n) => !got.has(n));
+          const got = new Set(received(s, p));
+          const missing = wanted(p).filter((n) => !got.has(n));
           if (missing.length > 0) t.diagnostic(`${p.topic}: ${missing.length} missing: ${missing.slice(0, 10)}`);
         }
       }
@@ -449,13 +456,13 @@ describe('killed again and again under load', () => {
     for (const p of publishers) {
       assert.ok(p.next > 20, `only ${p.next} messages`);
       for (const s of subscribers) {
-        const got = s.got.get(p.topic);
+        const got = received(s, p);
         if (qos === 2) {
-          assert.deepEqual(got, numbers(p.next, 1).map(Number), 'each once and in order');
+          assert.deepEqual(got, wanted(p), 'each once and in order');
         } else {
           const seen = new Set();
           const first = got.filter((n) => !seen.has(n) && seen.add(n));
-          assert.deepEqual(first, numbers(p.next, 1).map(Number), 'each, in order of the first arrival');
+          assert.deepEqual(first, wanted(p), 'each, in order of the first arrival');
         }
       }
     }

@@ -35,7 +35,7 @@ esac
 test('the tour of the README works as it says', async (t) => {
   assert.deepEqual(
     stages.map((stage) => stage.name),
-    ['start', 'first', 'retained', 'session', 'shared', 'users'],
+    ['start', 'first', 'retained', 'session', 'shared', 'station', 'restart', 'users'],
   );
   assert.equal(stages[0].commands, 'varve serve --data ./data\n');
   const broker = await Broker.during(t);
@@ -46,6 +46,11 @@ test('the tour of the README works as it says', async (t) => {
   delete env.VARVE_BIN;
   for (const stage of stages.slice(1)) {
     await t.test(stage.name, async () => {
+      if (stage.name === 'restart') {
+        await broker.stop({ keep: true });
+        await broker.start();
+        makeWrapper(directory, broker.tcp.port);
+      }
       const { stdout } = await promisify(execFile)('bash', ['-c', stage.commands], {
         cwd: directory,
         env,

@@ -429,6 +429,33 @@ static void test_the_feed_of_a_kept_session_opens_again_at_the_start(void **stat
     site_end(&site);
 }
 
+/* At QoS 2 the journal knows the packet identifier before the client does: a start does not give it to another message,
+ * which a client that has kept it would take for a repetition. */
+static void test_an_identifier_of_a_feed_stays_taken_when_the_broker_starts_again(void **state)
+{
+    (void)state;
+    struct site site = {.feeds = &provider, .durable = true};
+    struct client client;
+    memset(&seen, 0, sizeof(seen));
+    harness_make_dir(site.dir);
+    site_run(&site, 1, NULL);
+    CLIENT_CONNECT(&client, &site, false, .id = "c", .keep = true);
+    subscribe_to(&client, "$count/2", 2);
+    EXPECT(&client, "PUBLISH number qos 2 #1 \"0\"", "PUBLISH number qos 2 #2 \"1\"");
+    say_ack(&client, MQTT_PUBREC, 1);
+    EXPECT(&client, "PUBREL #1 00");
+    say_ack(&client, MQTT_PUBCOMP, 1);
+    client_sync(&client);
+    client_drop(&client);
+    site_halt(&site, 5000);
+    site_run(&site, 1, NULL);
+    CLIENT_CONNECT(&client, &site, true, .id = "c", .keep = true);
+    EXPECT(&client, "PUBREL #2 00");
+    EXPECT(&client, "PUBLISH number qos 2 #1 \"0\"", "PUBLISH number qos 2 #3 \"1\"");
+    client_drop(&client);
+    site_end(&site);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -447,6 +474,7 @@ int main(void)
         cmocka_unit_test(test_what_is_in_flight_comes_again_and_the_feed_goes_on),
         cmocka_unit_test(test_a_message_can_be_revoked_while_the_client_is_away),
         cmocka_unit_test(test_the_feed_of_a_kept_session_opens_again_at_the_start),
+        cmocka_unit_test(test_an_identifier_of_a_feed_stays_taken_when_the_broker_starts_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

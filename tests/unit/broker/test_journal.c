@@ -220,6 +220,8 @@ static void walk_restart(struct walk *walk)
     site_run(&walk->site, 1 + (unsigned)random_below(&walk->random, 3), narrow_settings(walk));
     site_settle(&walk->site);
     hold_in_memory(&walk->site, &after);
+    holdings_drop_ids(&before);
+    holdings_drop_ids(&after);
     if (walk->twice) {
         holdings_loosen(&before);
         holdings_loosen(&after);

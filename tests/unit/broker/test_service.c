@@ -1,6 +1,6 @@
 /* Services: subscribers of any reactor that acknowledgements wait for. The one here keeps what it gets until the test
  * lets it go. */
-#include "broker_test.h"
+#include "journal_site.h"
 
 #include "base/mem.h"
 
@@ -69,16 +69,21 @@ static void nothing(struct shard *shard, void *arg)
     (void)arg;
 }
 
-static void start(struct site *site, const char *filter)
+static void start_keeper(struct site *site, const char *filter)
 {
     struct error err;
-    site_start(site, 2, NULL);
     memset(&keeper, 0, sizeof(keeper));
     pthread_mutex_init(&keeper.lock, NULL);
     keeper.tasks[0].run = turn_over;
     keeper.tasks[1].run = turn_over;
     service_subscriber_init(site->broker, &keeper.subscriber, &keeper_ops);
     assert_true(service_subscribe(site->broker, &keeper.subscriber, str_of(filter), 2, &err));
+}
+
+static void start(struct site *site, const char *filter)
+{
+    site_start(site, 2, NULL);
+    start_keeper(site, filter);
 }
 
 static void end(struct site *site)
@@ -173,6 +178,42 @@ static void test_a_qos_2_message_that_failed_while_its_publisher_was_away_is_new
         client_bye(&client);
         end(&site);
     }
+}
+
+/* The journal has it, and knows the identifier; the service's log may have lost it. */
+static void test_what_the_journal_had_at_the_end_is_offered_to_services_again(void **state)
+{
+    (void)state;
+    struct site site;
+    struct client client;
+    site_start_durable(&site, 2, NULL, NULL);
+    start_keeper(&site, "kept/#");
+    CLIENT_CONNECT(&client, &site, false, .id = "publisher", .keep = true);
+    say_publish(&client, "kept/a", 2, 1, "x");
+    WAIT_FOR(atomic_load(&keeper.delivered) == 1);
+    site_settle(&site);
+    client_drop(&client);
+    service_subscriber_end(site.broker, &keeper.subscriber);
+    let_go(MQTT_SUCCESS); /* too late for PUBREC */
+    site_settle(&site);
+    site_halt(&site, 5000);
+    site_run(&site, 2, NULL);
+    start_keeper(&site, "kept/#");
+    CLIENT_CONNECT(&client, &site, true, .id = "publisher", .keep = true);
+    say_publish(&client, "kept/a", 2, 1, "x");
+    WAIT_FOR(atomic_load(&keeper.delivered) == 1);
+    assert_string_equal(keeper.last, "kept/a x by publisher");
+    client_sync(&client); /* no PUBREC yet */
+    let_go(MQTT_SUCCESS);
+    EXPECT(&client, "PUBREC #1 00");
+    say_ack(&client, MQTT_PUBREL, 1);
+    EXPECT(&client, "PUBCOMP #1 00");
+    say_publish(&client, "kept/a", 2, 1, "y"); /* the identifier is free */
+    WAIT_FOR(atomic_load(&keeper.delivered) == 2);
+    let_go(MQTT_SUCCESS);
+    EXPECT(&client, "PUBREC #1 00");
+    client_bye(&client);
+    end(&site);
 }
 
 static void test_a_session_that_ends_forgets_what_it_waited_for(void **state)
@@ -272,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_a_refusal_reaches_mqtt_5_and_is_silence_before),
         cmocka_unit_test(test_a_qos_2_message_sent_again_waits_for_the_first_one),
         cmocka_unit_test(test_a_qos_2_message_that_failed_while_its_publisher_was_away_is_new_again),
+        cmocka_unit_test(test_what_the_journal_had_at_the_end_is_offered_to_services_again),
         cmocka_unit_test(test_a_session_that_ends_forgets_what_it_waited_for),
         cmocka_unit_test(test_a_service_gets_what_is_published_on_every_reactor_once),
         cmocka_unit_test(test_who_publishes_more_than_the_disk_takes_is_not_read),

@@ -93,6 +93,7 @@ static const struct row rows[] = {
     SETTING("sessions.max_total_queued_bytes", "6GiB", sessions.max_total_queued_bytes, INT64_C(6) << 30),
     SETTING("sessions.when_full", "disconnect", sessions.when_full, QUEUE_DISCONNECT),
     SETTING("sessions.queue_qos0", "true", sessions.queue_qos0, 1),
+    SETTING("sessions.sync", "250ms", sessions.sync_ms, 250),
     SETTING("shared_subscriptions.strategy", "local_first", share_strategy, SHARE_LOCAL_FIRST),
     SETTING("retained.max_messages", "5000000000", retained_max_messages, INT64_C(5000000000)),
     SETTING("retained.max_bytes", "7GiB", retained_max_bytes, INT64_C(7) << 30),

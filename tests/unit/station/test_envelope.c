@@ -132,6 +132,20 @@ static void test_what_contradicts_itself_is_refused(void **state)
     buf_free(&record);
 }
 
-RUN_TESTS(cmocka_unit_test(test_everything_comes_back), cmocka_unit_test(test_the_layout_is_as_written_down),
+static void test_an_expiry_without_its_property_is_refused(void **state)
+{
+    (void)state;
+    struct buf record = {0};
+    struct error err;
+    struct station_message out;
+    const struct station_message message = {.topic = STR("a")};
+    encode(&message, &record);
+    record.data[12] = 36;
+    ASSERT_FAILS(envelope_decode(buf_str(&record), &out, &err), err, ERR_CORRUPT);
+    buf_free(&record);
+}
+
+RUN_TESTS(cmocka_unit_test(test_an_expiry_without_its_property_is_refused),
+          cmocka_unit_test(test_everything_comes_back), cmocka_unit_test(test_the_layout_is_as_written_down),
           cmocka_unit_test(test_a_cut_record_is_none_unless_only_the_payload_is_cut),
           cmocka_unit_test(test_what_contradicts_itself_is_refused))

@@ -458,6 +458,112 @@ static void test_a_deleted_group_starts_anew(void **state)
     depot_end(&depot);
 }
 
+/* ---- At random ------------------------------------------------------------------------------------------- */
+
+#define COURSE_MESSAGES 600
+#define COURSE_MEMBERS  4
+
+struct course_member {
+    struct client client;
+    bool connected;
+};
+
+static bool readable(struct client *client)
+{
+    char byte;
+    return client->in.len > client->used || recv(client->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+}
+
+/* Takes one packet: acknowledges, refuses or keeps what it is. False: the connection has ended. */
+static bool course_hear(struct course_member *member, struct random *random, bool *processed)
+{
+    struct mqtt_frame frame;
+    struct mqtt_publish publish;
+    if (!client_next(&member->client, &frame))
+        return false;
+    if (frame.type != MQTT_PUBLISH)
+        return true;
+    assert_int_equal(mqtt_decode_publish(&frame, member->client.version, &publish), MQTT_SUCCESS);
+    switch (random_below(random, 8)) {
+    case 0: break; /* never acknowledged on this connection */
+    case 1: say_puback(&member->client, publish.packet_id, MQTT_UNSPECIFIED_ERROR); break;
+    default: processed[number_of(&publish)] = true; say_ack(&member->client, MQTT_PUBACK, publish.packet_id);
+    }
+    return true;
+}
+
+static void course_come_or_go(struct depot *depot, struct course_member *member, unsigned index,
+                              struct random *random)
+{
+    char id[8];
+    snprintf(id, sizeof(id), "m%u", index);
+    if (member->connected) {
+        client_drop(&member->client);
+        member->connected = false;
+        return;
+    }
+    bool keep = random_below(random, 2) == 0;
+    client_hello(&member->client, &depot->site, (struct hello){.id = id, .keep = keep, .clean = !keep});
+    put_subscribe(&member->client, 1, "$share/g/$station/x@earliest", (struct mqtt_subscription){.qos = 1},
+                  0);
+    client_flush(&member->client);
+    member->connected = true;
+}
+
+static void test_any_course_of_members_processes_each_message(void **state)
+{
+    (void)state;
+    uint64_t seed = harness_seed();
+    struct random random;
+    struct depot depot;
+    static bool processed[COURSE_MESSAGES];
+    struct course_member members[COURSE_MEMBERS] = {0};
+    random_seed(&random, seed);
+    memset(processed, 0, sizeof(processed));
+    start(&depot, ",\"ack_wait\":\"150ms\",\"max_deliveries\":0,\"max_ack_pending\":40");
+    unsigned put = 0;
+    course_come_or_go(&depot, &members[0], 0, &random); /* the group begins before the first message */
+    while (true) {
+        uint64_t choice = random_below(&random, 1000);
+        if (choice < 5) {
+            unsigned i = (unsigned)random_below(&random, COURSE_MEMBERS);
+            course_come_or_go(&depot, &members[i], i, &random);
+        } else if (choice < 60 && put < COURSE_MESSAGES) {
+            unsigned more = 1 + (unsigned)random_below(&random, COURSE_MESSAGES - put < 30 ? 1 : 30);
+            put_numbers(&depot, put, put + more);
+            put += more;
+        } else if (choice < 61 && put < COURSE_MESSAGES) {
+            for (unsigned i = 0; i < COURSE_MEMBERS; i++) {
+                if (members[i].connected)
+                    client_drop(&members[i].client);
+                members[i].connected = false;
+            }
+            depot_restart(&depot);
+        }
+        bool any = false;
+        for (unsigned i = 0; i < COURSE_MEMBERS; i++) {
+            if (!members[i].connected || !readable(&members[i].client))
+                continue;
+            any = true;
+            if (!course_hear(&members[i], &random, processed)) {
+                client_drop(&members[i].client);
+                members[i].connected = false;
+            }
+        }
+        if (!any)
+            usleep(500);
+        if (put == COURSE_MESSAGES && info_of(&depot, "g").acked == COURSE_MESSAGES)
+            break;
+    }
+    for (unsigned i = 0; i < COURSE_MESSAGES; i++)
+        CHECK(processed[i], "seed %" PRIu64 " message %u", seed, i);
+    for (unsigned i = 0; i < COURSE_MEMBERS; i++) {
+        if (members[i].connected)
+            client_drop(&members[i].client);
+    }
+    depot_end(&depot);
+}
+
 /* ---- Pull consumers -------------------------------------------------------------------------------------- */
 
 static unsigned fetch_numbers(struct depot *depot, const struct station_fetch_options *options,
@@ -561,5 +667,6 @@ RUN_TESTS(cmocka_unit_test(test_one_member_gets_everything_in_order),
           cmocka_unit_test(test_no_more_than_max_ack_pending_are_in_flight),
           cmocka_unit_test(test_a_station_with_members_is_not_deleted_unless_forced),
           cmocka_unit_test(test_a_deleted_group_starts_anew),
+          cmocka_unit_test(test_any_course_of_members_processes_each_message),
           cmocka_unit_test(test_a_pull_consumer_fetches_and_acknowledges_by_offset),
           cmocka_unit_test(test_a_fetch_waits_for_the_first_message))

@@ -1,1 +1,1 @@
-varve_test(station config envelope ids group stations retention capture readers groups)
+varve_test(station config envelope ids group positions stations many retention capture readers groups waiting)
