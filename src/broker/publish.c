@@ -78,8 +78,10 @@ static void deliver_all(struct shard *shard, struct publication *publication, co
     start_encoding(shard, publication, route->target_count);
     for (uint32_t i = 0; i < route->target_count; i++) {
         const struct route_target *target = &route->targets[i];
-        /* Subscribers of any reactor had it where it was published. */
-        if (!handed || target->subscriber->reactor != SUBSCRIBER_ANY_REACTOR)
+        /* Subscribers of any reactor had it where it was published. Of what the end of the broker has cut short they hear
+         * when its publisher repeats it, in the order of all that it repeats: acknowledge_again(). */
+        bool here = !handed && publication->redo == NULL;
+        if (here || target->subscriber->reactor != SUBSCRIBER_ANY_REACTOR)
             target->subscriber->ops->deliver(target->subscriber, target, publication);
     }
 }
