@@ -133,7 +133,7 @@ static void send_pubrel(struct session *session, struct inflight_entry *entry)
 static void go_on(struct session *session, const struct journal_wait *wait)
 {
     if (wait->kind == WAIT_PUBCOMP) {
-        if (session->connection != NULL && session->connection == wait->connection)
+        if (session->connection != NULL && session->arrivals == wait->arrivals)
             connection_write_ack(session->connection, MQTT_PUBCOMP, wait->packet_id, MQTT_SUCCESS);
         return;
     }
@@ -152,7 +152,7 @@ static void fail(struct session *session, const struct journal_wait *wait)
     if (wait->kind != WAIT_PUBCOMP)
         return; /* the snapshot that closes the gap releases it */
     packet_id_set_add(&session->received, wait->packet_id);
-    if (session->connection != NULL && session->connection == wait->connection)
+    if (session->connection != NULL && session->arrivals == wait->arrivals)
         connection_fail(session->connection, MQTT_QUOTA_EXCEEDED, "the session cannot be written to disk");
 }
 
@@ -283,7 +283,7 @@ void journal_wait(struct shard_journal *sj, const struct session *session, enum 
     batch->waits[batch->wait_count++] = (struct journal_wait){
         .session_id = session->subscriber.id,
         .name_hash = session->subscriber.name_hash,
-        .connection = session->connection,
+        .arrivals = session->arrivals,
         .packet_id = packet_id,
         .kind = (uint8_t)kind,
     };
