@@ -10,6 +10,10 @@
  * A message with the user property `msg-id` claims its id first (ids.h): a duplicate of a stored one is acknowledged
  * without being stored, one of a message that is on its way waits for the same end. Messages without it take no lock.
  *
+ * After a start the ids of the last window are read in the background (recall.c). Until they are, a message with an id is
+ * parked, and so is what comes behind it for the same station on this reactor: the order stays, and the acknowledgements
+ * wait. The publishers' bytes are charged, as for a batch that waits.
+ *
  * What can fail: the log's queue is full (the batch waits and is tried again, in order; the publisher's bytes are charged,
  * so that it is not read for long); the disk is full or failing, or the message is larger than the station takes: then
  * the publisher is refused, by 0x97 in MQTT 5, without an acknowledgement before. QoS 0 is accepted when it comes. */
@@ -20,10 +24,9 @@
 
 #include <assert.h>
 
-#define BATCH_BYTES   ((size_t)1 << 20) /* a batch is submitted within the turn above */
-#define SPARE_MAX     64
-#define TRY_AGAIN_MS  5
-#define REBUILD_BYTES ((size_t)1 << 20)
+#define BATCH_BYTES  ((size_t)1 << 20) /* a batch is submitted within the turn above */
+#define SPARE_MAX    64
+#define TRY_AGAIN_MS 5
 
 struct capture_batch {
     struct log_batch batch; /* first */
@@ -41,6 +44,14 @@ struct capture_batch {
     uint8_t reason; /* once it is done */
 };
 
+/* A message that waits for the ids: as it will be stored. */
+struct parked {
+    struct parked *next;
+    struct ack_ticket *ticket; /* or NULL */
+    size_t len;
+    uint8_t record[];
+};
+
 struct capture {
     struct turn_task task; /* first */
     struct station *station;
@@ -48,7 +59,9 @@ struct capture {
     struct capture_batch *open;  /* is being filled */
     struct capture_batch *first; /* not taken by the log's queue, in order */
     struct capture_batch *last;
-    struct list waiting; /* post.waiting, while there are such */
+    struct parked *parked; /* in order; while there are such, a reference to the station is held */
+    struct parked *last_parked;
+    struct list waiting; /* post.waiting, while there are such batches or messages */
 };
 
 /* ---- Batches --------------------------------------------------------------------------------------------- */
@@ -203,18 +216,23 @@ static bool submit(struct capture_batch *batch)
     return true;
 }
 
-static void wait_for_log(struct capture *capture, struct capture_batch *batch)
+static void try_later(struct capture *capture)
 {
     struct post *post = capture->post;
-    if (capture->first == NULL) {
-        capture->first = batch;
+    if (!list_linked(&capture->waiting))
         list_append(&post->waiting, &capture->waiting);
-        if (!heap_contains(&post->again.node))
-            timer_set(post->reactor, &post->again, reactor_now_ms(post->reactor) + TRY_AGAIN_MS);
-    } else {
+    if (!heap_contains(&post->again.node))
+        timer_set(post->reactor, &post->again, reactor_now_ms(post->reactor) + TRY_AGAIN_MS);
+}
+
+static void wait_for_log(struct capture *capture, struct capture_batch *batch)
+{
+    if (capture->first == NULL)
+        capture->first = batch;
+    else
         capture->last->next = batch;
-    }
     capture->last = batch;
+    try_later(capture);
 }
 
 static void flush(struct capture *capture)
@@ -232,27 +250,6 @@ static void turn_end(struct turn_task *task)
     flush((struct capture *)task);
 }
 
-void capture_retry(struct post *post)
-{
-    LIST_EACH_SAFE(it, &post->waiting)
-    {
-        struct capture *capture = CONTAINER_OF(it, struct capture, waiting);
-        while (capture->first != NULL) {
-            struct capture_batch *batch = capture->first, *next = batch->next;
-            batch->next = NULL;
-            if (!submit(batch)) {
-                batch->next = next;
-                break;
-            }
-            capture->first = next;
-        }
-        if (capture->first == NULL)
-            list_remove(&capture->waiting);
-    }
-    if (!list_empty(&post->waiting))
-        timer_set(post->reactor, &post->again, reactor_now_ms(post->reactor) + TRY_AGAIN_MS);
-}
-
 /* ---- Delivery -------------------------------------------------------------------------------------------- */
 
 static struct capture *capture_of(struct station *station, struct post *post)
@@ -263,23 +260,6 @@ static struct capture *capture_of(struct station *station, struct post *post)
         **slot = (struct capture){.task.run = turn_end, .station = station, .post = post};
     }
     return *slot;
-}
-
-/* Nobody delivers any more. What waits for the log is given up: the broker has stopped or the station is deleted. */
-void capture_free(struct capture *capture)
-{
-    if (capture == NULL)
-        return;
-    assert(capture->open == NULL);
-    while (capture->first != NULL) {
-        struct capture_batch *batch = capture->first;
-        capture->first = batch->next;
-        batch->reason = MQTT_UNSPECIFIED_ERROR;
-        finish(batch, false);
-        batch_free(batch);
-    }
-    list_remove(&capture->waiting);
-    mem_free(capture);
 }
 
 /* An acknowledgement that waits for the end of a message with the same id. */
@@ -297,10 +277,15 @@ static void wake_ticket(struct id_waiter *waiter, bool stored, uint64_t offset)
     mem_free(mine);
 }
 
-static void release(struct ack_ticket *ticket, uint8_t reason)
+static void release_ticket(struct ack_ticket *ticket, uint8_t reason)
 {
     if (ticket != NULL)
         ticket_done(ticket, reason);
+}
+
+static bool claims_id(const struct station *station, const struct station_message *message)
+{
+    return message->id.len > 0 && atomic_load_explicit(&station->dedup_window_ms, memory_order_relaxed) > 0;
 }
 
 /* False: it is a duplicate, and its ticket is taken care of. */
@@ -320,7 +305,7 @@ static bool claim_id(struct station *station, struct str id, int64_t now_ms, str
     if (claim == IDS_CLAIMED)
         return true;
     count(&station->duplicates, 1);
-    release(ticket, MQTT_SUCCESS);
+    release_ticket(ticket, MQTT_SUCCESS);
     return false;
 }
 
@@ -347,6 +332,71 @@ static struct station_message message_of(const struct publication *publication)
     return message;
 }
 
+/* Adds the message to the open batch. `known`: DONE, or FAILED: then none with an id. False: it is a duplicate, or refused,
+ * and its ticket is taken care of. */
+static bool store(struct capture *capture, const struct station_message *message, struct ack_ticket *ticket,
+                  enum recall_state known)
+{
+    struct station *station = capture->station;
+    int64_t now_ms = reactor_wall_ms(capture->post->reactor);
+    struct id_entry *entry = NULL;
+    if (claims_id(station, message)) {
+        if (known == RECALL_FAILED) {
+            count(&station->refused, 1);
+            release_ticket(ticket, MQTT_UNSPECIFIED_ERROR);
+            return false;
+        }
+        if (!claim_id(station, message->id, now_ms, ticket, &entry))
+            return false;
+    }
+    if (capture->open == NULL)
+        capture->open = batch_take(capture);
+    struct capture_batch *batch = capture->open;
+    if (entry != NULL) {
+        entry->index = batch->message_count;
+        entry->next = batch->ids;
+        batch->ids = entry;
+    }
+    size_t bytes = envelope_bytes(message);
+    envelope_write(message, log_batch_add(&batch->batch, now_ms, bytes));
+    batch->batch.marked |= message->id.len > 0;
+    batch->time_ms = now_ms;
+    batch->bytes += bytes;
+    batch->message_count++;
+    if (ticket != NULL)
+        add_ticket(batch, ticket);
+    return true;
+}
+
+static void flush_if_large(struct capture *capture)
+{
+    if (capture->open != NULL && capture->open->bytes >= BATCH_BYTES)
+        flush(capture);
+}
+
+static void park(struct capture *capture, const struct station_message *message, struct ack_ticket *ticket)
+{
+    size_t len = envelope_bytes(message);
+    struct parked *parked = mem_alloc(sizeof(*parked) + len);
+    *parked = (struct parked){.ticket = ticket, .len = len};
+    envelope_write(message, parked->record);
+    if (capture->parked == NULL) {
+        station_ref(capture->station);
+        capture->parked = parked;
+    } else {
+        capture->last_parked->next = parked;
+    }
+    capture->last_parked = parked;
+    try_later(capture);
+}
+
+static struct parked *unpark(struct capture *capture)
+{
+    struct parked *parked = capture->parked;
+    capture->parked = parked->next;
+    return parked;
+}
+
 static void deliver(struct subscriber *subscriber, const struct route_target *target,
                     struct publication *publication)
 {
@@ -358,36 +408,108 @@ static void deliver(struct subscriber *subscriber, const struct route_target *ta
     if (message.topic.len + message.props.len + message.payload.len >
         atomic_load_explicit(&station->max_message_bytes, memory_order_relaxed)) {
         count(&station->refused, 1);
-        release(ticket, MQTT_QUOTA_EXCEEDED);
+        release_ticket(ticket, MQTT_QUOTA_EXCEEDED);
         return;
     }
-    int64_t now_ms = reactor_wall_ms(post->reactor);
-    struct id_entry *entry = NULL;
-    if (message.id.len > 0 && atomic_load_explicit(&station->dedup_window_ms, memory_order_relaxed) > 0 &&
-        !claim_id(station, message.id, now_ms, ticket, &entry))
-        return;
     struct capture *capture = capture_of(station, post);
-    if (capture->open == NULL)
-        capture->open = batch_take(capture);
-    struct capture_batch *batch = capture->open;
-    if (entry != NULL) {
-        entry->index = batch->message_count;
-        entry->next = batch->ids;
-        batch->ids = entry;
-    }
-    size_t bytes = envelope_bytes(&message);
-    envelope_write(&message, log_batch_add(&batch->batch, now_ms, bytes));
-    batch->batch.marked |= message.id.len > 0;
-    batch->time_ms = now_ms;
-    batch->bytes += bytes;
-    batch->message_count++;
-    publication_charge(publication, bytes);
-    if (ticket != NULL)
-        add_ticket(batch, ticket);
-    if (batch->bytes >= BATCH_BYTES)
-        flush(capture);
-    else
+    enum recall_state known = claims_id(station, &message) ? recall_state(station, NULL) : RECALL_DONE;
+    if (capture->parked != NULL || known == RECALL_READING)
+        park(capture, &message, ticket);
+    else if (!store(capture, &message, ticket, known))
+        return;
+    publication_charge(publication, envelope_bytes(&message));
+    flush_if_large(capture);
+    if (capture->open != NULL)
         publication_at_turn_end(publication, &capture->task);
+}
+
+/* ---- What waits ------------------------------------------------------------------------------------------ */
+
+/* What is parked goes on, once the ids are read or cannot be. */
+static void go_on(struct capture *capture)
+{
+    struct station *station = capture->station;
+    enum recall_state known = capture->parked != NULL ? recall_state(station, NULL) : RECALL_READING;
+    if (known == RECALL_READING)
+        return;
+    while (capture->parked != NULL) {
+        struct parked *parked = unpark(capture);
+        struct station_message message;
+        struct error err;
+        bool whole = envelope_decode(str_make(parked->record, parked->len), &message, &err);
+        assert(whole); /* as deliver() has written it */
+        (void)whole;
+        if (!store(capture, &message, parked->ticket, known))
+            service_credit(station->all->broker, capture->post->index, parked->len);
+        flush_if_large(capture);
+        mem_free(parked);
+    }
+    flush(capture);
+}
+
+static void submit_waiting(struct capture *capture)
+{
+    while (capture->first != NULL) {
+        struct capture_batch *batch = capture->first, *next = batch->next;
+        batch->next = NULL;
+        if (!submit(batch)) {
+            batch->next = next;
+            break;
+        }
+        capture->first = next;
+    }
+}
+
+void capture_retry(struct post *post)
+{
+    LIST_EACH_SAFE(it, &post->waiting)
+    {
+        struct capture *capture = CONTAINER_OF(it, struct capture, waiting);
+        bool parks = capture->parked != NULL;
+        submit_waiting(capture);
+        go_on(capture);
+        if (capture->first == NULL && capture->parked == NULL)
+            list_remove(&capture->waiting);
+        if (parks && capture->parked == NULL)
+            station_unref(capture->station); /* perhaps with the capture */
+    }
+    if (!list_empty(&post->waiting))
+        timer_set(post->reactor, &post->again, reactor_now_ms(post->reactor) + TRY_AGAIN_MS);
+}
+
+void capture_give_up(struct post *post)
+{
+    LIST_EACH_SAFE(it, &post->waiting)
+    {
+        struct capture *capture = CONTAINER_OF(it, struct capture, waiting);
+        struct station *station = station_ref(capture->station);
+        list_remove(&capture->waiting);
+        while (capture->first != NULL) {
+            struct capture_batch *batch = capture->first;
+            capture->first = batch->next;
+            batch->reason = MQTT_UNSPECIFIED_ERROR;
+            finish(batch, false);
+            batch_free(batch);
+        }
+        bool parks = capture->parked != NULL;
+        while (capture->parked != NULL) {
+            struct parked *parked = unpark(capture);
+            release_ticket(parked->ticket, MQTT_UNSPECIFIED_ERROR);
+            mem_free(parked);
+        }
+        if (parks)
+            station_unref(station);
+        station_unref(station);
+    }
+}
+
+/* Nothing waits any more: what does holds a reference to the station. */
+void capture_free(struct capture *capture)
+{
+    if (capture == NULL)
+        return;
+    assert(capture->open == NULL && capture->first == NULL && capture->parked == NULL);
+    mem_free(capture);
 }
 
 static bool wants_durable(const struct subscriber *subscriber, const struct publication *publication)
@@ -406,45 +528,3 @@ const struct subscriber_ops capture_ops = {
     .wants_durable = wants_durable,
     .describe = describe,
 };
-
-/* ---- Ids after a restart --------------------------------------------------------------------------------- */
-
-static bool add_ids_of(struct station *station, struct log_chunk *chunk, uint64_t from, struct error *err)
-{
-    struct log_cursor cursor;
-    struct log_record record;
-    log_cursor_init(&cursor, chunk, from);
-    while (log_cursor_next(&cursor, &record)) {
-        struct station_message message;
-        if (!envelope_has_id(record.data))
-            continue;
-        if (!envelope_decode(record.data, &message, err))
-            return error_wrap(err, "offset %llu", (unsigned long long)record.offset);
-        ids_add(&station->ids, message.id, record.offset, record.time_ms);
-    }
-    return true;
-}
-
-bool capture_rebuild_ids(struct station *station, struct error *err)
-{
-    int64_t window_ms = atomic_load_explicit(&station->dedup_window_ms, memory_order_relaxed);
-    struct log_bounds bounds;
-    uint64_t offset;
-    log_bounds(station->log, &bounds);
-    if (window_ms == 0 || bounds.first == bounds.next)
-        return true;
-    if (!log_offset_of_time(station->log, clock_wall_ms() - window_ms + 1, &offset, err))
-        return false;
-    while (offset < bounds.next) {
-        struct log_chunk *chunk;
-        enum log_read_result result = log_read(station->log, offset, REBUILD_BYTES, LOG_MARKED, &chunk, err);
-        if (result != LOG_READ)
-            return result == LOG_READ_END;
-        bool ok = add_ids_of(station, chunk, offset, err);
-        offset = chunk->next_offset;
-        log_chunk_unref(chunk);
-        if (!ok)
-            return false;
-    }
-    return true;
-}

@@ -120,6 +120,10 @@ void ids_add(struct ids *ids, struct str id, uint64_t offset, int64_t time_ms)
     pthread_mutex_lock(&ids->lock);
     if (map_find(&ids->by_text, hash, has_text, &id) == NULL)
         store(ids, add(ids, id, hash), offset, time_ms);
+    if (ids->stored_count > IDS_MAX) {
+        ids->forgotten++;
+        forget(ids, CONTAINER_OF(ids->by_time.next, struct id_entry, link));
+    }
     pthread_mutex_unlock(&ids->lock);
 }
 

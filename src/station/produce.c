@@ -1,5 +1,6 @@
 /* Messages that do not come over MQTT: one batch for a request, with the same claims of ids as capture.c. A request is
- * done when its batch is on disk and every earlier message whose id it repeats has ended. */
+ * done when its batch is on disk and every earlier message whose id it repeats has ended. While the ids of the last window
+ * are read (recall.c), a request with ids waits, and others wait behind it. */
 #include "station/station_internal.h"
 
 #include "base/clock.h"
@@ -20,7 +21,8 @@ struct produce_waiter {
 };
 
 struct produce_batch {
-    struct log_batch batch;  /* first */
+    struct log_batch batch; /* first */
+    struct recall_waiter waiter;
     struct station *station; /* a reference */
     struct station_produce *produce;
     struct id_entry *ids;
@@ -247,6 +249,68 @@ static void fill(struct produce_batch *batch)
     buf_free(&props);
 }
 
+/* Whether any message has an id, of its own or among its properties. */
+static bool has_ids(const struct station_produce *produce)
+{
+    for (size_t i = 0; i < produce->count; i++) {
+        if (produce->messages[i].id.len > 0 || envelope_id_of(produce->messages[i].props).len > 0)
+            return true;
+    }
+    return false;
+}
+
+static void submit(struct produce_batch *batch, struct log *log)
+{
+    struct error refused;
+    batch->time_ms = clock_wall_ms();
+    fill(batch);
+    bool nothing = batch->record_count == 0; /* duplicates all */
+    if (!nothing && log_append(log, &batch->batch, &refused))
+        return;
+    if (!nothing)
+        fail(batch->produce, &refused);
+    batch_end(batch, false);
+}
+
+static void ids_are_read(struct recall_waiter *waiter, const struct error *err)
+{
+    struct produce_batch *batch = CONTAINER_OF(waiter, struct produce_batch, waiter);
+    struct station *station = station_ref(batch->station);
+    struct log *log = err == NULL ? station_log_enter(station) : NULL;
+    if (log != NULL) {
+        submit(batch, log);
+        station_log_leave(station);
+    } else {
+        struct error gone;
+        if (err == NULL)
+            station_gone(station, &gone);
+        fail(batch->produce, err != NULL ? err : &gone);
+        batch_end(batch, false);
+    }
+    station_unref(station);
+}
+
+/* Submits it, or lets it wait for the ids. */
+static void start(struct produce_batch *batch, struct log *log)
+{
+    struct station *station = batch->station;
+    struct error err;
+    bool claims =
+        has_ids(batch->produce) && atomic_load_explicit(&station->dedup_window_ms, memory_order_relaxed) > 0;
+    bool refused = claims && recall_state(station, &err) == RECALL_FAILED;
+    if (!refused) {
+        switch (recall_wait(station, claims, &batch->waiter)) {
+        case RECALL_WAITS: return;
+        case RECALL_OVER: submit(batch, log); return;
+        case RECALL_TOO_MANY:
+            error_set(&err, ERR_BUSY, "the message ids of station %s are still read, and too much waits",
+                      station->name);
+        }
+    }
+    fail(batch->produce, &err);
+    batch_end(batch, false);
+}
+
 bool stations_produce(struct stations *stations, struct str name, struct station_produce *produce,
                       struct error *err)
 {
@@ -267,18 +331,11 @@ bool stations_produce(struct stations *stations, struct str name, struct station
     batch->batch.done = done;
     batch->station = station_ref(station);
     batch->produce = produce;
-    batch->time_ms = clock_wall_ms();
     produce->err = (struct error){0};
     atomic_flag_clear(&produce->failed);
     atomic_store_explicit(&produce->pending, 1, memory_order_relaxed);
-    fill(batch);
-    struct error refused;
-    bool nothing = batch->record_count == 0; /* duplicates all */
-    if (nothing || !log_append(log, &batch->batch, &refused)) {
-        if (!nothing)
-            fail(produce, &refused);
-        batch_end(batch, false);
-    }
+    batch->waiter.wake = ids_are_read;
+    start(batch, log);
     station_log_leave(station);
     station_unref(station);
     return true;

@@ -1,7 +1,7 @@
 /* What the files of the stations share.
  *
  * Reading order: stations.c (all of them: open, create, delete), capture.c (a message published → the log → its
- * acknowledgement), reader.c ($station/…), consumer.c and member.c (groups), keeper.c (retention).
+ * acknowledgement), recall.c (ids after a restart), reader.c ($station/…), consumer.c and member.c (groups), keeper.c (retention).
  *
  * Who may touch what:
  *   - a station's log: between station_log_enter() and station_log_leave(), on any thread. A station that is deleted closes
@@ -30,6 +30,7 @@ struct capture;
 struct capture_batch;
 struct consumer;
 struct post;
+struct station;
 
 /* ---- start.c --------------------------------------------------------------------------------------------- */
 
@@ -43,6 +44,41 @@ struct station_filter {
 bool station_filter_parse(struct str text, struct station_filter *out, struct error *err); /* ERR_INVALID */
 /* Where a start is: not for START_TIME, which log_offset_of_time() knows. */
 uint64_t station_start_offset(const struct station_start *start, const struct log_bounds *bounds);
+
+/* ---- recall.c: ids after a restart ----------------------------------------------------------------------- */
+
+/* DONE: ids can be claimed. */
+enum recall_state { RECALL_DONE, RECALL_READING, RECALL_FAILED };
+
+/* Embedded by who waits until a station's ids are read. */
+struct recall_waiter {
+    struct recall_waiter *next;
+    /* On a worker, in the order of their coming; `err`: why they could not be read, or NULL. Must not block. */
+    void (*wake)(struct recall_waiter *waiter, const struct error *err);
+};
+
+struct recall {
+    _Atomic int state; /* enum recall_state; changes under the station's lock */
+    struct list link;  /* stations.recalling; under all->lock */
+    /* Under the station's lock. */
+    struct recall_waiter *waiters;
+    struct recall_waiter *last_waiter;
+    unsigned waiter_count;
+    struct error err;
+    int64_t retry_ms; /* monotonic */
+    /* The job's. */
+    bool found;
+    uint64_t next;
+    uint64_t end;
+};
+
+/* Begins to read the ids of the log's last window, unless it has none. Before others know the station. */
+void recall_start(struct station *station);
+/* FAILED: *err (may be NULL) says why. Once in a while it gives READING then: it is tried again. Thread: any. */
+enum recall_state recall_state(struct station *station, struct error *err);
+/* WAITS: wake() is called. OVER: there is nothing to wait for, or (without `has_id`) nobody to wait behind. Thread: any. */
+enum recall_wait { RECALL_OVER, RECALL_WAITS, RECALL_TOO_MANY };
+enum recall_wait recall_wait(struct station *station, bool has_id, struct recall_waiter *waiter);
 
 /* ---- A station ------------------------------------------------------------------------------------------- */
 
@@ -60,6 +96,7 @@ struct station {
     atomic_bool closed;
     struct error failure;
     struct ids ids;
+    struct recall recall;
     struct capture **captures; /* one for each reactor, made there at its first message */
     bool capturing;            /* is the router's subscriber; under all->control */
 
@@ -158,6 +195,10 @@ struct stations {
     pthread_mutex_t lock;
     /* Under lock. */
     struct map by_name;
+    struct list recalling; /* stations whose ids are read: recall.link, each with a reference */
+    bool recall_runs;      /* the job is with the workers */
+    struct worker_job recall_job;
+    atomic_bool closing;
     atomic_uint jobs; /* with the workers */
     /* One for each reactor, made at the first call from one. */
     struct post *posts;
@@ -207,8 +248,8 @@ extern const struct subscriber_ops capture_ops;
 void capture_retry(struct post *post);
 void capture_free_spare(struct post *post);
 void capture_free(struct capture *capture);
-/* Fills ids from the log's last window. Blocks. */
-bool capture_rebuild_ids(struct station *station, struct error *err);
+/* Gives up what waits on this post: the reactors have stopped. */
+void capture_give_up(struct post *post);
 
 /* Why a message is refused, for MQTT. */
 uint8_t capture_reason(const struct error *err);

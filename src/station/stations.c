@@ -141,13 +141,8 @@ static bool open_log(struct station *station, struct error *err)
         log_open(station->all->engine, path_of(station->all, "", station->name, path), &options, err);
     if (station->log == NULL)
         return error_wrap(err, "station %s", station->name);
-    if (capture_rebuild_ids(station, err))
-        return true;
-    error_wrap(err, "station %s: read the message ids of its last %lld ms", station->name,
-               (long long)station->config.dedup_window_ms);
-    log_close(station->log);
-    station->log = NULL;
-    return false;
+    recall_start(station);
+    return true;
 }
 
 /* Control is held. On failure what has been subscribed stays so until stop_capture(). */
@@ -353,6 +348,7 @@ struct stations *stations_open(const struct stations_options *options, struct er
     };
     pthread_mutex_init(&stations->control, NULL);
     pthread_mutex_init(&stations->lock, NULL);
+    list_init(&stations->recalling);
     keeper_init(&stations->keeper, stations);
     if (!open_all(stations, err) || (!options->manual && !keeper_start(&stations->keeper, err))) {
         stations_close(stations);
@@ -386,9 +382,12 @@ void stations_close(struct stations *stations)
     if (stations == NULL)
         return;
     stations->reactors_gone = true;
+    atomic_store_explicit(&stations->closing, true, memory_order_relaxed);
     keeper_stop(&stations->keeper);
     while (atomic_load_explicit(&stations->jobs, memory_order_acquire) > 0)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    for (unsigned i = 0; i < stations_post_count(stations); i++)
+        capture_give_up(&stations->posts[i]);
     struct station *station;
     for (size_t i = 0; (station = map_next(&stations->by_name, &i)) != NULL;) {
         stop_capture(station);

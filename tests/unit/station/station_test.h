@@ -9,6 +9,9 @@
 
 /* The system's disk, which can be full, and can have nothing in memory. */
 static atomic_bool disk_full, disk_cold;
+/* What workers read waits, or fails. Waiting ends when the stations are closed. */
+static atomic_bool workers_held, workers_fail;
+static _Atomic(struct stations *) held_stations;
 
 static inline int64_t disk_pwritev(void *ctx, int fd, const struct iovec *parts, int count, uint64_t position)
 {
@@ -20,8 +23,24 @@ static inline int disk_fallocate(void *ctx, int fd, uint64_t position, uint64_t 
     return atomic_load(&disk_full) ? -ENOSPC : log_io_system.fallocate(ctx, fd, position, len);
 }
 
+static inline bool on_worker(void)
+{
+    char name[16];
+    return pthread_getname_np(pthread_self(), name, sizeof(name)) == 0 && strncmp(name, "work", 4) == 0;
+}
+
+static inline bool held_ones_close(void)
+{
+    struct stations *held = atomic_load(&held_stations);
+    return held != NULL && atomic_load(&held->closing);
+}
+
 static inline int64_t disk_pread(void *ctx, int fd, void *out, size_t len, uint64_t position, bool nowait)
 {
+    if (!nowait && atomic_load(&workers_fail) && on_worker())
+        return -EIO;
+    while (!nowait && atomic_load(&workers_held) && on_worker() && !held_ones_close())
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     return nowait && atomic_load(&disk_cold) ? -EAGAIN
                                              : log_io_system.pread(ctx, fd, out, len, position, nowait);
 }
@@ -61,6 +80,7 @@ static inline void depot_open(struct depot *depot)
     depot->stations = stations_open(&options, &err);
     if (depot->stations == NULL)
         fail_msg("%s", err.text);
+    atomic_store(&held_stations, depot->stations);
     if (depot->reactors == 0)
         return;
     const struct broker_options broker = {
@@ -107,6 +127,15 @@ static inline void depot_halt(struct depot *depot)
 static inline void depot_restart(struct depot *depot)
 {
     depot_halt(depot);
+    depot_open(depot);
+}
+
+/* What workers read waits from the opening on. (Several stations are opened by workers, too: there is one at most.) */
+static inline void depot_restart_held(struct depot *depot)
+{
+    depot_halt(depot);
+    atomic_store(&held_stations, NULL);
+    atomic_store(&workers_held, true);
     depot_open(depot);
 }
 

@@ -244,6 +244,128 @@ static void test_ids_are_known_after_a_restart_until_their_window_ends(void **st
     clock_fake_stop();
 }
 
+/* A request that does not wait. */
+struct request {
+    struct station_produce produce; /* first */
+    atomic_int ended;               /* 1: stored, -1: not */
+};
+
+static void request_done(struct station_produce *produce, const struct error *err)
+{
+    atomic_store(&((struct request *)produce)->ended, err == NULL ? 1 : -1);
+}
+
+static enum recall_state recall_of(struct depot *depot, const char *name)
+{
+    struct station *station = stations_find(depot->stations, str_of(name));
+    enum recall_state state = recall_state(station, NULL);
+    station_unref(station);
+    return state;
+}
+
+static void test_while_ids_are_read_what_has_one_waits_in_its_order(void **state)
+{
+    (void)state;
+    struct depot depot;
+    struct client client;
+    struct error err;
+    uint64_t offset;
+    bool duplicate;
+    depot_start(&depot, 2);
+    make_station(&depot, "{\"name\":\"x\",\"topics\":[\"t\"]}");
+    put_message(&depot, "x", "t", "first", "one");
+    depot_restart_held(&depot);
+    make_station(&depot, "{\"name\":\"y\",\"topics\":[\"u\"]}");
+    assert_int_equal(recall_of(&depot, "x"), RECALL_READING);
+    CLIENT_CONNECT(&client, &depot.site, false, .id = "a");
+    say_with_id(&client, "u", 1, 1, "elsewhere", "one");
+    EXPECT(&client, "PUBACK #1 00"); /* another station does not wait */
+    say_publish(&client, "t", 1, 2, "second");
+    EXPECT(&client, "PUBACK #2 00"); /* without an id, and nothing waits before it */
+    say_with_id(&client, "t", 1, 3, "again", "one");
+    say_publish(&client, "t", 1, 4, "third");
+    say_with_id(&client, "t", 2, 5, "fourth", "two");
+    say_with_id(&client, "t", 1, 6, "again", "two");
+    client_sync(&client); /* none is acknowledged */
+    const struct station_message message = {.topic = STR("t"), .id = STR("one")};
+    struct request request = {.produce = {.messages = &message,
+                                          .count = 1,
+                                          .offsets = &offset,
+                                          .duplicates = &duplicate,
+                                          .done = request_done}};
+    ASSERT_OK(stations_produce(depot.stations, STR("x"), &request.produce, &err), err);
+    assert_int_equal(atomic_load(&request.ended), 0);
+    assert_int_equal(bounds_of(&depot, "x").next, 2);
+    atomic_store(&workers_held, false);
+    EXPECT(&client, "PUBACK #3 00");
+    EXPECT(&client, "PUBACK #4 00");
+    EXPECT(&client, "PUBREC #5 00");
+    EXPECT(&client, "PUBACK #6 00");
+    WAIT_FOR(atomic_load(&request.ended) == 1);
+    assert_true(duplicate && offset == 0);
+    assert_string_equal(READ_ALL(&depot, "x"), "first,second,third,fourth");
+    assert_string_equal(READ_ALL(&depot, "y"), "elsewhere");
+    client_bye(&client);
+    depot_end(&depot);
+}
+
+static void test_ids_that_cannot_be_read_are_refused_and_read_again(void **state)
+{
+    (void)state;
+    struct depot depot;
+    struct client client;
+    struct error err;
+    depot_start(&depot, 1);
+    make_station(&depot, "{\"name\":\"x\",\"topics\":[\"t\"]}");
+    put_message(&depot, "x", "t", "first", "one");
+    log_set_level(LOG_LEVEL_ERROR + 1);
+    depot_halt(&depot);
+    atomic_store(&workers_fail, true);
+    depot_open(&depot);
+    WAIT_FOR(recall_of(&depot, "x") == RECALL_FAILED);
+    CLIENT_CONNECT(&client, &depot.site, false, .id = "a");
+    say_with_id(&client, "t", 1, 1, "again", "one"); /* at once, or after another try */
+    EXPECT(&client, "PUBACK #1 80");
+    say_publish(&client, "t", 1, 2, "second");
+    EXPECT(&client, "PUBACK #2 00");
+    WAIT_FOR(recall_of(&depot, "x") == RECALL_FAILED);
+    const struct station_message message = {.topic = STR("t"), .id = STR("one")};
+    struct station_produce produce = {.messages = &message, .count = 1};
+    ASSERT_FAILS(stations_produce_wait(depot.stations, STR("x"), &produce, &err), err, ERR_IO);
+    atomic_store(&workers_fail, false);
+    WAIT_FOR(recall_of(&depot, "x") == RECALL_DONE);
+    say_with_id(&client, "t", 1, 3, "again", "one");
+    EXPECT(&client, "PUBACK #3 00");
+    assert_string_equal(READ_ALL(&depot, "x"), "first,second");
+    client_bye(&client);
+    depot_end(&depot);
+}
+
+static void test_what_waits_for_ids_is_given_up_when_the_broker_stops(void **state)
+{
+    (void)state;
+    struct depot depot;
+    struct client client;
+    struct error err;
+    depot_start(&depot, 2);
+    make_station(&depot, "{\"name\":\"x\",\"topics\":[\"t\"]}");
+    put_message(&depot, "x", "t", "first", "one");
+    depot_restart_held(&depot);
+    CLIENT_CONNECT(&client, &depot.site, false, .id = "a");
+    say_with_id(&client, "t", 1, 1, "lost", "two");
+    client_sync(&client);
+    const struct station_message message = {.topic = STR("t"), .payload = STR("?"), .id = STR("three")};
+    struct request request = {.produce = {.messages = &message, .count = 1, .done = request_done}};
+    ASSERT_OK(stations_produce(depot.stations, STR("x"), &request.produce, &err), err);
+    depot_halt(&depot); /* it has ended, one way or the other */
+    assert_int_not_equal(atomic_load(&request.ended), 0);
+    atomic_store(&workers_held, false);
+    client_drop(&client);
+    depot_open(&depot);
+    assert_string_equal(READ_ALL(&depot, "x"), atomic_load(&request.ended) == 1 ? "first,?" : "first");
+    depot_end(&depot);
+}
+
 static void test_a_window_of_0_takes_everything(void **state)
 {
     (void)state;
@@ -318,6 +440,9 @@ RUN_TESTS(cmocka_unit_test(test_everything_of_a_message_is_stored),
           cmocka_unit_test(test_a_full_disk_refuses_and_recovers_and_the_rest_of_the_broker_goes_on),
           cmocka_unit_test(test_a_repeated_id_is_acknowledged_and_not_stored),
           cmocka_unit_test(test_ids_are_known_after_a_restart_until_their_window_ends),
+          cmocka_unit_test(test_while_ids_are_read_what_has_one_waits_in_its_order),
+          cmocka_unit_test(test_ids_that_cannot_be_read_are_refused_and_read_again),
+          cmocka_unit_test(test_what_waits_for_ids_is_given_up_when_the_broker_stops),
           cmocka_unit_test(test_a_window_of_0_takes_everything),
           cmocka_unit_test(test_repeated_ids_in_one_request_have_one_offset),
           cmocka_unit_test(test_a_request_with_a_bad_message_stores_nothing))
