@@ -334,6 +334,12 @@ static void retry(struct reactor *reactor, struct timer *timer)
     (void)timer; /* the turn that it begins submits at its end */
 }
 
+/* Release: who sees it sees the batch in the log, or the gap. */
+static void has_left(struct shard_journal *sj)
+{
+    atomic_fetch_add_explicit(&sj->batches_left, 1, memory_order_release);
+}
+
 void journal_submit(struct shard_journal *sj)
 {
     journal_end_done(sj);
@@ -348,8 +354,10 @@ void journal_submit(struct shard_journal *sj)
     sj->submitted++;
     sj->batch = NULL;
     sj->last = batch;
-    if (log_append(sj->journal->log, &batch->log, &err))
+    if (log_append(sj->journal->log, &batch->log, &err)) {
+        has_left(sj);
         return;
+    }
     disk_credit(sj->shard, bytes);
     if (err.code == ERR_BUSY && bytes < RETRY_BYTES) {
         sj->submitted--;
@@ -359,6 +367,7 @@ void journal_submit(struct shard_journal *sj)
         return;
     }
     fail_later(sj, batch, &err);
+    has_left(sj);
 }
 
 void journal_submit_if_large(struct shard_journal *sj)
