@@ -169,7 +169,7 @@ step_tsan() {
     local wrapper
     wrapper=$(without_randomization)
     build tsan-build 900 tsan || return
-    unit tsan-unit 600 tsan
+    unit tsan-unit 900 tsan
     e2e_packages && e2e tsan-e2e 900 tsan
 }
 

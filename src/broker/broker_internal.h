@@ -468,9 +468,10 @@ struct session {
     int64_t created_ms;    /* wall clock; of a restored one, when the broker started */
     int64_t changed_ms;    /* when its client came, or left; 0: restored, and not come yet */
     uint32_t expiry_s;
-    bool persisted; /* has a row in the catalog */
-    bool discarded; /* ends when the connection closes, whatever the expiry says */
-    bool warned;    /* a full queue has been logged since the client came */
+    uint32_t arrivals; /* of its client: tells one connection from the next at the same address */
+    bool persisted;    /* has a row in the catalog */
+    bool discarded;    /* ends when the connection closes, whatever the expiry says */
+    bool warned;       /* a full queue has been logged since the client came */
     uint16_t client_id_len;
     char client_id[];
 };

@@ -55,7 +55,7 @@ struct record_durable {
     struct ack_ticket *ticket; /* with a count; NULL: nobody waits */
     const struct journal_redo *redo;
     uint64_t journal_id;
-    uint32_t journal_era;
+    uint64_t journal_place;
     bool answered;
 };
 _Static_assert(sizeof(struct record) % 8 == 0, "another structure follows");
@@ -137,7 +137,7 @@ static void view_record(struct record *record, struct publication *out)
     out->ticket = durable->ticket;
     out->redo = durable->redo;
     out->journal_id = durable->journal_id;
-    out->journal_era = durable->journal_era;
+    out->journal_place = durable->journal_place;
     out->answered = durable->answered;
 }
 
@@ -286,7 +286,7 @@ static void fill_durable(struct record_durable *durable, struct publication *pub
         .ticket = publication->durable ? publication->ticket : publication_hold(publication),
         .redo = publication->redo,
         .journal_id = publication->journal_id,
-        .journal_era = publication->journal_era,
+        .journal_place = publication->journal_place,
         .answered = publication->durable ? publication->answered : publication->received_id != 0,
     };
     if (publication->durable)

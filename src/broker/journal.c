@@ -133,7 +133,7 @@ static void send_pubrel(struct session *session, struct inflight_entry *entry)
 static void go_on(struct session *session, const struct journal_wait *wait)
 {
     if (wait->kind == WAIT_PUBCOMP) {
-        if (session->connection != NULL && session->connection == wait->connection)
+        if (session->connection != NULL && session->arrivals == wait->arrivals)
             connection_write_ack(session->connection, MQTT_PUBCOMP, wait->packet_id, MQTT_SUCCESS);
         return;
     }
@@ -152,7 +152,7 @@ static void fail(struct session *session, const struct journal_wait *wait)
     if (wait->kind != WAIT_PUBCOMP)
         return; /* the snapshot that closes the gap releases it */
     packet_id_set_add(&session->received, wait->packet_id);
-    if (session->connection != NULL && session->connection == wait->connection)
+    if (session->connection != NULL && session->arrivals == wait->arrivals)
         connection_fail(session->connection, MQTT_QUOTA_EXCEEDED, "the session cannot be written to disk");
 }
 
@@ -283,7 +283,7 @@ void journal_wait(struct shard_journal *sj, const struct session *session, enum 
     batch->waits[batch->wait_count++] = (struct journal_wait){
         .session_id = session->subscriber.id,
         .name_hash = session->subscriber.name_hash,
-        .connection = session->connection,
+        .arrivals = session->arrivals,
         .packet_id = packet_id,
         .kind = (uint8_t)kind,
     };
@@ -334,6 +334,12 @@ static void retry(struct reactor *reactor, struct timer *timer)
     (void)timer; /* the turn that it begins submits at its end */
 }
 
+/* Release: who sees it sees the batch in the log, or the gap. */
+static void has_left(struct shard_journal *sj)
+{
+    atomic_fetch_add_explicit(&sj->batches_left, 1, memory_order_release);
+}
+
 void journal_submit(struct shard_journal *sj)
 {
     journal_end_done(sj);
@@ -348,8 +354,10 @@ void journal_submit(struct shard_journal *sj)
     sj->submitted++;
     sj->batch = NULL;
     sj->last = batch;
-    if (log_append(sj->journal->log, &batch->log, &err))
+    if (log_append(sj->journal->log, &batch->log, &err)) {
+        has_left(sj);
         return;
+    }
     disk_credit(sj->shard, bytes);
     if (err.code == ERR_BUSY && bytes < RETRY_BYTES) {
         sj->submitted--;
@@ -359,6 +367,7 @@ void journal_submit(struct shard_journal *sj)
         return;
     }
     fail_later(sj, batch, &err);
+    has_left(sj);
 }
 
 void journal_submit_if_large(struct shard_journal *sj)

@@ -15,7 +15,7 @@ enum journal_wait_kind { WAIT_PUBLISH, WAIT_PUBREL, WAIT_PUBCOMP };
 struct journal_wait {
     uint64_t session_id; /* subscriber.id */
     uint64_t name_hash;
-    struct connection *connection; /* WAIT_PUBCOMP: the one that asked; only compared */
+    uint32_t arrivals; /* WAIT_PUBCOMP: session.arrivals, of the connection that asked */
     uint16_t packet_id;
     uint8_t kind;
 };
@@ -41,9 +41,10 @@ struct journal_batch {
 struct shard_journal {
     struct journal *journal;
     struct shard *shard;
-    struct journal_batch *batch; /* is being filled; NULL: nothing is in it */
-    struct journal_batch *last;  /* submitted last and not settled; NULL: none */
-    uint32_t submitted;          /* batches that are not settled */
+    struct journal_batch *batch;   /* is being filled; NULL: nothing is in it */
+    struct journal_batch *last;    /* submitted last and not settled; NULL: none */
+    uint32_t submitted;            /* batches that are not settled */
+    _Atomic uint32_t batches_left; /* that the log has, or has refused: others may look. It wraps */
     struct journal_batch *spare;
     unsigned spare_count;
     struct timer retry; /* the log's queue was full */
@@ -124,6 +125,8 @@ void journal_end_done(struct shard_journal *sj);
 /* The content of the message, without entries, if the journal may not have it. */
 void journal_put_content(struct shard_journal *sj, struct message *message);
 uint64_t journal_message_id(struct shard_journal *sj, struct message *message);
+/* What this shard writes now may refer to content that was written at this place. */
+bool journal_may_refer(const struct shard_journal *sj, uint64_t place);
 
 /* journal_snapshot.c */
 void snapshot_batch_settled(struct shard_journal *sj);

@@ -14,8 +14,8 @@
  * without a trim; the next one repeats it all.
  *
  * Eras. What shards say meanwhile refers to messages by id, and must not refer to one whose content goes with the old part.
- * So a snapshot begins an era, each shard comes to it with its turn, and a message remembers in which era its content was
- * written last: who refers to one of an older era writes it once more (journal_put_content). */
+ * So a snapshot begins an era, each shard comes to it with its turn, and a message remembers in which era and batch its
+ * content was written last: who refers to one of an older era writes it once more (journal_put_content). */
 #include "broker/journal_internal.h"
 
 #include "base/log.h"
@@ -50,7 +50,7 @@ static bool write_content(struct walk *walk, struct message *message)
     struct shard_journal *sj = walk->sj;
     struct snapshot *snapshot = &sj->journal->snapshot;
     uint64_t id = journal_message_id(sj, message);
-    if (atomic_load_explicit(&message->journal_era, memory_order_relaxed) >= sj->era ||
+    if (journal_may_refer(sj, atomic_load_explicit(&message->journal_place, memory_order_relaxed)) ||
         map_find(&snapshot->written, hash_u64(id), is_id, &id) != NULL)
         return true;
     size_t bytes = message_bytes(message);

@@ -62,23 +62,55 @@ static struct journal_message parts_of(const struct publication *publication)
     };
 }
 
-/* What this shard writes may refer to a message that was written in this era: what compaction takes away is older. */
-static bool has_content(const struct shard_journal *sj, uint32_t era)
+/* A place is the batch that has the content: era · BATCH_BITS of the batch's number in its shard · shard. */
+#define SHARD_BITS 6
+#define BATCH_BITS 26
+#define BATCH_MASK ((UINT32_C(1) << BATCH_BITS) - 1)
+_Static_assert(REACTORS_MAX <= 1 << SHARD_BITS, "a shard's index fits");
+
+static uint64_t place_here(const struct shard_journal *sj)
 {
-    return era >= sj->era && !journal_has_gap(sj->journal);
+    uint32_t batch = (atomic_load_explicit(&sj->batches_left, memory_order_relaxed) + 1) & BATCH_MASK;
+    return (uint64_t)sj->era << 32 | batch << SHARD_BITS | sj->shard->index;
+}
+
+/* Whether the batch is in the log, or will be before anything that this shard writes. Numbers wrap: one that is half of
+ * them old counts as still to come, and the content is written once more. */
+static bool stands_before(const struct shard_journal *sj, uint64_t place)
+{
+    unsigned shard = place & ((1U << SHARD_BITS) - 1);
+    uint32_t batch = (uint32_t)place >> SHARD_BITS;
+    if (shard == sj->shard->index)
+        return true;
+    uint32_t left = atomic_load_explicit(&sj->journal->shards[shard].batches_left, memory_order_acquire);
+    return ((left - batch) & BATCH_MASK) <= BATCH_MASK / 2;
+}
+
+/* What compaction takes away is older than this era. And another shard's batch may still be filling: a retained message
+ * is there for all shards before the turn that publishes it is over. */
+bool journal_may_refer(const struct shard_journal *sj, uint64_t place)
+{
+    return place >> 32 >= sj->era && stands_before(sj, place);
+}
+
+/* The gap is looked at last: a batch that the log refused has left its shard, too. */
+static bool has_content(const struct shard_journal *sj, uint64_t place)
+{
+    return journal_may_refer(sj, place) && !journal_has_gap(sj->journal);
 }
 
 static void in_journal(struct shard_journal *sj, struct publication *publication)
 {
-    publication->journal_era = sj->era;
+    publication->journal_place = place_here(sj);
     if (publication->message != NULL)
-        atomic_store_explicit(&publication->message->journal_era, sj->era, memory_order_relaxed);
+        atomic_store_explicit(&publication->message->journal_place, publication->journal_place,
+                              memory_order_relaxed);
 }
 
 void journal_put_content(struct shard_journal *sj, struct message *message)
 {
     uint64_t id = journal_message_id(sj, message);
-    if (has_content(sj, atomic_load_explicit(&message->journal_era, memory_order_relaxed)))
+    if (has_content(sj, atomic_load_explicit(&message->journal_place, memory_order_relaxed)))
         return;
     struct publication publication;
     publication_of_message(message, &publication);
@@ -154,7 +186,7 @@ void journal_handed(struct shard *shard, struct publication *publication)
     publication->ticket = NULL;
     sj->gathering = false;
     if (sj->entries.len > 0 || publication->answered) {
-        if (sj->entries.len > 0 && !has_content(sj, publication->journal_era)) {
+        if (sj->entries.len > 0 && !has_content(sj, publication->journal_place)) {
             struct journal_message parts = parts_of(publication);
             add_message(sj, &parts, STR(""));
             in_journal(sj, publication);

@@ -18,7 +18,7 @@ struct message *message_new(const struct publication *parts)
     message->expiry_at = parts->expiry_at;
     message->expires_ms = parts->expires_ms;
     message->publisher_id = parts->publisher_id;
-    atomic_init(&message->journal_era, parts->journal_era);
+    atomic_init(&message->journal_place, parts->journal_place);
     atomic_init(&message->journal_id, parts->journal_id);
     uint8_t *at = message->data;
     memcpy(at, parts->topic.data, parts->topic.len);
@@ -60,7 +60,7 @@ void publication_of_message(struct message *message, struct publication *out)
     out->expires_ms = message->expires_ms;
     out->publisher_id = message->publisher_id;
     out->message = message;
-    out->journal_era = atomic_load_explicit(&message->journal_era, memory_order_relaxed);
+    out->journal_place = atomic_load_explicit(&message->journal_place, memory_order_relaxed);
     out->journal_id = atomic_load_explicit(&message->journal_id, memory_order_relaxed);
 }
 

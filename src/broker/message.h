@@ -27,12 +27,12 @@ struct message {
     uint32_t payload_len;
     uint32_t
         expiry_at; /* where the four bytes of the message expiry interval are in props; 0: there is none */
-    _Atomic uint32_t
-        journal_era;       /* in which its content was written into the journal; 0: it was not. Relaxed */
-    int64_t expires_ms;    /* wall clock; 0: never */
-    uint64_t publisher_id; /* subscriber id of the publishing session; 0: none */
+    int64_t expires_ms;          /* wall clock; 0: never */
+    uint64_t publisher_id;       /* subscriber id of the publishing session; 0: none */
     _Atomic uint64_t journal_id; /* the same in all its copies; 0: it has none. Relaxed */
-    uint8_t data[];              /* topic, properties as they are forwarded, payload */
+    _Atomic uint64_t
+        journal_place; /* where the journal got its content last (journal_write.c); 0: nowhere. Relaxed */
+    uint8_t data[];    /* topic, properties as they are forwarded, payload */
 };
 
 static inline struct message *message_ref(struct message *message)
@@ -73,12 +73,12 @@ struct publication {
     bool acknowledged;         /* its publisher gets an acknowledgement, which may be held */
     bool charged;              /* publication_charge() */
     /* For the journal. */
-    bool durable;         /* handed over: durable sessions here may get it */
-    bool answered;        /* handed over: the publisher's reactor has said that it will be told of */
-    bool picked;          /* for a member of a shared subscription */
-    uint16_t received_id; /* QoS 2 from a durable session: its packet identifier; 0: not so */
-    uint32_t journal_era; /* as in struct message */
-    uint64_t journal_id;  /* likewise */
+    bool durable;           /* handed over: durable sessions here may get it */
+    bool answered;          /* handed over: the publisher's reactor has said that it will be told of */
+    bool picked;            /* for a member of a shared subscription */
+    uint16_t received_id;   /* QoS 2 from a durable session: its packet identifier; 0: not so */
+    uint64_t journal_place; /* as in struct message */
+    uint64_t journal_id;    /* likewise */
     const struct journal_redo *redo; /* published once more, for those that have not got it; NULL: no */
 };
 

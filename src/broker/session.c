@@ -290,6 +290,7 @@ void session_attach(struct shard *shard, struct session *session, struct connect
     away_clear(shard, session);
     session_will_drop(session); /* it came back before the delay was over [MQTT-3.1.2-8 and 3.1.3.2.2] */
     session->connection = connection;
+    session->arrivals++;
     session->changed_ms = reactor_wall_ms(shard->reactor);
     session->discarded = false;
     session->warned = false;

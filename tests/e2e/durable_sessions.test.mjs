@@ -44,7 +44,10 @@ const back = (broker, clientId, options = {}) =>
 function bytesOf(directory) {
   let sum = 0;
   for (const entry of fs.readdirSync(directory, { withFileTypes: true, recursive: true })) {
-    if (entry.isFile()) sum += fs.statSync(path.join(entry.parentPath ?? entry.path, entry.name)).blocks * 512;
+    if (!entry.isFile()) continue;
+    // A temporary file may have been renamed meanwhile.
+    const state = fs.statSync(path.join(entry.parentPath ?? entry.path, entry.name), { throwIfNoEntry: false });
+    sum += (state?.blocks ?? 0) * 512;
   }
   return sum;
 }

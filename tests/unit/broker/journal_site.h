@@ -241,9 +241,14 @@ static inline void holdings_equal(const struct holdings *expected, const struct 
 {
     assert_int_equal(expected->count, got->count);
     for (size_t i = 0; i < expected->count; i++) {
-        if (expected->of[i].number != got->of[i].number || strcmp(expected->of[i].text, got->of[i].text) != 0)
-            fail_msg("%s: session %" PRIu64 "\nholds    %s\nit says  %s", what, expected->of[i].number,
-                     expected->of[i].text, got->of[i].text);
+        const char *holds = expected->of[i].text, *says = got->of[i].text;
+        size_t same = 0; /* long texts: from shortly before the difference on */
+        while (holds[same] != '\0' && holds[same] == says[same])
+            same++;
+        same = same > 40 ? same - 40 : 0;
+        if (expected->of[i].number != got->of[i].number || strcmp(holds, says) != 0)
+            fail_msg("%s: session %" PRIu64 "\nholds    %.300s\nit says  %.300s", what,
+                     expected->of[i].number, holds + same, says + same);
     }
 }
 

@@ -274,5 +274,51 @@ static void test_a_message_that_a_session_gets_twice_is_there_as_often_as_it_is_
     walk_along(true);
 }
 
-RUN_TESTS(cmocka_unit_test(test_a_message_that_a_session_gets_twice_is_there_as_often_as_it_is_to_come),
+/* ---- One reactor in the middle of a turn ----------------------------------------------------------------- */
+
+struct long_turn {
+    atomic_bool retained;
+    atomic_bool may_end;
+};
+
+static void publish_and_linger(struct shard *shard, void *arg)
+{
+    struct long_turn *turn = arg;
+    struct publication publication = {
+        .topic = STR("a"), .payload = STR("kept"), .qos = 1, .retain = true, .shard = shard};
+    journal_identify(shard, &publication);
+    publish_retained(shard, &publication);
+    journal_put_content(shard->journal, publication.message);
+    publication_end(&publication);
+    atomic_store(&turn->retained, true);
+    for (int i = 0; !atomic_load(&turn->may_end) && i < PATIENCE_S * 1000; i++)
+        usleep(1000);
+}
+
+static void test_a_retained_message_is_not_referred_to_before_the_journal_has_it(void **state)
+{
+    (void)state;
+    struct site site;
+    struct client client;
+    struct long_turn turn = {0};
+    struct errand errand = {.mail.run = errand_run, .run = publish_and_linger, .arg = &turn};
+    char id[CLIENT_ID_BYTES];
+    site_start_durable(&site, 2, NULL, NULL);
+    CLIENT_CONNECT(&client, &site, false, .id = client_id_on(&site, 1, "late", id), .keep = true);
+    site_settle(&site);
+    atomic_init(&errand.done, false);
+    reactor_post(site.broker->shards[0].reactor, &errand.mail);
+    WAIT_FOR(atomic_load(&turn.retained));
+    subscribe_to(&client, "a", 1);
+    EXPECT(&client, "PUBLISH a qos 1 #1 retain \"kept\"");
+    client_sync(&client); /* what that turn has written is on its way to the disk */
+    atomic_store(&turn.may_end, true);
+    WAIT_FOR(atomic_load(&errand.done));
+    check_journal(&site, false);
+    client_drop(&client);
+    site_end(&site);
+}
+
+RUN_TESTS(cmocka_unit_test(test_a_retained_message_is_not_referred_to_before_the_journal_has_it),
+          cmocka_unit_test(test_a_message_that_a_session_gets_twice_is_there_as_often_as_it_is_to_come),
           cmocka_unit_test(test_the_journal_tells_what_sessions_hold_whatever_clients_do))
