@@ -47,7 +47,7 @@ static void describe_connection(struct arena *arena, const struct connection *co
     out->bridge = connection->bridge;
     out->superuser = connection->superuser;
     out->keep_alive_s = connection->keep_alive_s;
-    out->connected_ms = connection->session->changed_ms;
+    out->connected_ms = (int64_t)connection->session->changed_s * 1000;
     out->inflight_max = connection->receive_maximum;
 }
 
@@ -57,8 +57,8 @@ static void describe_session(struct arena *arena, struct session *session, struc
     *out = (struct admin_client){
         .client_id = arena_str(arena, session_client_id(session)),
         .expiry_s = session->expiry_s,
-        .created_ms = session->created_ms,
-        .left_ms = session->connection == NULL ? session->changed_ms : 0,
+        .created_ms = (int64_t)session->created_s * 1000,
+        .left_ms = session->connection == NULL ? (int64_t)session->changed_s * 1000 : 0,
         .subscriptions = session_subscription_count(session),
         .queued = session->queue.count,
         .queued_bytes = session->queue.bytes,

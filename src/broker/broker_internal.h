@@ -112,6 +112,7 @@ struct shard {
     struct handoff
         *outbox[REACTORS_MAX]; /* messages for other reactors, handed over at the end of the turn */
     struct list stalled;       /* connections that wait for other reactors to catch up: connection.stall */
+    struct list unsure;        /* struct unsure: few, and only after a start */
     struct list receipts;      /* tickets of QoS 2 messages whose publishers are away: ack_ticket.link */
     struct list searching; /* connections whose retained messages take more than a turn: connection.search */
     struct timer search;
@@ -459,19 +460,18 @@ struct session {
     struct session_queue queue;
     struct inflight inflight;
     struct packet_id_set received; /* QoS 2 from the client, until PUBREL */
-    struct packet_id_set
-        *unsure; /* of them, what was on its way to services when the broker ended; NULL: none */
-    struct session_away *away;   /* timers while the client is away, the will with a delay: session.c */
-    struct session_feeds *feeds; /* NULL: none; feed.c */
+    struct session_away *away;     /* timers while the client is away, the will with a delay: session.c */
+    struct session_feeds *feeds;   /* NULL: none; feed.c */
     struct session_will *will;
-    uint64_t filter_bytes; /* of its subscriptions */
-    int64_t created_ms;    /* wall clock; of a restored one, when the broker started */
-    int64_t changed_ms;    /* when its client came, or left; 0: restored, and not come yet */
+    uint32_t filter_bytes; /* of its subscriptions: at most FILTER_BYTES_MAX and one more */
+    uint32_t created_s;    /* wall clock; of a restored one, when the broker started */
+    uint32_t changed_s;    /* when its client came, or left; 0: restored, and not come yet */
     uint32_t expiry_s;
-    uint32_t arrivals; /* of its client: tells one connection from the next at the same address */
-    bool persisted;    /* has a row in the catalog */
-    bool discarded;    /* ends when the connection closes, whatever the expiry says */
-    bool warned;       /* a full queue has been logged since the client came */
+    uint16_t arrivals;   /* of its client: tells one connection from the next at the same address */
+    bool persisted : 1;  /* has a row in the catalog */
+    bool discarded : 1;  /* ends when the connection closes, whatever the expiry says */
+    bool warned : 1;     /* a full queue has been logged since the client came */
+    bool has_unsure : 1; /* one of shard.unsure is its */
     uint16_t client_id_len;
     char client_id[];
 };
@@ -494,6 +494,14 @@ static inline struct str session_client_id(const struct session *session)
     return str_make(session->client_id, session->client_id_len);
 }
 
+/* What a session has received of which services may not have it: at the start, what its journal says. */
+struct unsure {
+    struct list link; /* shard.unsure */
+    struct session *session;
+    struct packet_id_set ids; /* of session.received */
+};
+void session_set_unsure(struct session *session);
+bool session_is_unsure(const struct session *session, uint16_t packet_id);
 /* A packet identifier of `received` is free again. False: it was not in there. */
 bool session_not_received(struct session *session, uint16_t packet_id);
 struct session *session_find(struct shard *shard, struct str client_id, uint64_t hash);

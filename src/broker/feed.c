@@ -231,7 +231,7 @@ uint8_t feed_subscribe(struct session *session, struct str text, const struct to
     feed->ready = restored;
     list_append(&feeds->ring, &feed->link);
     feeds->count++;
-    session->filter_bytes += text.len;
+    session->filter_bytes += (uint32_t)text.len;
     return MQTT_SUCCESS;
 }
 
@@ -247,7 +247,7 @@ static void close_feed(struct session *session, struct feed *feed, enum feed_end
 {
     list_remove(&feed->link);
     session->feeds->count--;
-    session->filter_bytes -= strlen(feed->filter);
+    session->filter_bytes -= (uint32_t)strlen(feed->filter);
     mem_free(feed->filter);
     feed->ops->close(feed, why);
 }

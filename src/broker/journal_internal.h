@@ -15,7 +15,7 @@ enum journal_wait_kind { WAIT_PUBLISH, WAIT_PUBREL, WAIT_PUBCOMP };
 struct journal_wait {
     uint64_t session_id; /* subscriber.id */
     uint64_t name_hash;
-    uint32_t arrivals; /* WAIT_PUBCOMP: session.arrivals, of the connection that asked */
+    uint16_t arrivals; /* WAIT_PUBCOMP: session.arrivals, of the connection that asked */
     uint16_t packet_id;
     uint8_t kind;
 };

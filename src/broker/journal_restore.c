@@ -151,11 +151,7 @@ void journal_restore(struct journal_replay *replay, struct session *session)
         return;
     session->received = from->received;
     from->received = (struct packet_id_set){0};
-    if (session->received.count > 0) {
-        session->unsure = mem_zalloc(sizeof(*session->unsure));
-        for (uint32_t i = 0; i < session->received.count; i++)
-            packet_id_set_add(session->unsure, session->received.ids[i]);
-    }
+    session_set_unsure(session);
     uint32_t in_flight = count_in_flight(session, &from->entries);
     struct replay_entry *entry;
     for (uint32_t at = 0, i = 0; (entry = replay_entries_next(&from->entries, &at)) != NULL; i++)

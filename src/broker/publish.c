@@ -309,7 +309,6 @@ static void acknowledge_again(struct connection *connection, const struct mqtt_p
     bool durable = session_is_durable(connection->session);
     bool may = connection_may_publish(connection, in->topic);
     bool retained = in->retain && may;
-    const struct packet_id_set *unsure = connection->session->unsure;
     if (!retained && !durable) {
         acknowledge(connection, in, MQTT_SUCCESS, NULL);
         return;
@@ -324,7 +323,7 @@ static void acknowledge_again(struct connection *connection, const struct mqtt_p
     publication->publisher = connection->session;
     publication->acknowledged = true;
     publication->ticket = ticket;
-    if (may && unsure != NULL && packet_id_set_has(unsure, in->packet_id))
+    if (may && session_is_unsure(connection->session, in->packet_id))
         offer_again(shard, publication);
     if (retained) {
         struct retained_change change = {

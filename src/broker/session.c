@@ -21,19 +21,52 @@ static bool has_client_id(const void *item, const void *key)
     return str_equal(session_client_id(item), *(const struct str *)key);
 }
 
+static struct unsure *find_unsure(const struct session *session)
+{
+    if (!session->has_unsure)
+        return NULL;
+    LIST_EACH(it, &session->shard->unsure)
+    {
+        struct unsure *unsure = CONTAINER_OF(it, struct unsure, link);
+        if (unsure->session == session)
+            return unsure;
+    }
+    return NULL;
+}
+
 static void drop_unsure(struct session *session)
 {
-    if (session->unsure == NULL)
+    struct unsure *unsure = find_unsure(session);
+    if (unsure == NULL)
         return;
-    packet_id_set_clear(session->unsure);
-    mem_free(session->unsure);
-    session->unsure = NULL;
+    list_remove(&unsure->link);
+    packet_id_set_clear(&unsure->ids);
+    mem_free(unsure);
+    session->has_unsure = false;
+}
+
+void session_set_unsure(struct session *session)
+{
+    if (session->received.count == 0)
+        return;
+    struct unsure *unsure = mem_zalloc(sizeof(*unsure));
+    unsure->session = session;
+    for (uint32_t i = 0; i < session->received.count; i++)
+        packet_id_set_add(&unsure->ids, session->received.ids[i]);
+    list_append(&session->shard->unsure, &unsure->link);
+    session->has_unsure = true;
+}
+
+bool session_is_unsure(const struct session *session, uint16_t packet_id)
+{
+    const struct unsure *unsure = find_unsure(session);
+    return unsure != NULL && packet_id_set_has(&unsure->ids, packet_id);
 }
 
 bool session_not_received(struct session *session, uint16_t packet_id)
 {
-    if (session->unsure != NULL && packet_id_set_remove(session->unsure, packet_id) &&
-        session->unsure->count == 0)
+    struct unsure *unsure = find_unsure(session);
+    if (unsure != NULL && packet_id_set_remove(&unsure->ids, packet_id) && unsure->ids.count == 0)
         drop_unsure(session);
     return packet_id_set_remove(&session->received, packet_id);
 }
@@ -52,7 +85,7 @@ struct session *session_new(struct shard *shard, struct str client_id, uint64_t 
     session->subscriber.reactor = (uint16_t)shard->index;
     atomic_init(&session->subscriber.online, false);
     session->shard = shard;
-    session->created_ms = reactor_wall_ms(shard->reactor);
+    session->created_s = (uint32_t)(reactor_wall_ms(shard->reactor) / 1000);
     session->queue.total = &shard->counters.queued_bytes;
     session->inflight.total = &shard->counters.queued_bytes;
     session->client_id_len = (uint16_t)client_id.len;
@@ -128,7 +161,7 @@ bool session_subscribe(struct session *session, const struct topic_filter *filte
 {
     bool is_new = router_subscribe(session->shard->broker->router, &session->subscriber, filter, options);
     if (is_new)
-        session->filter_bytes += filter->filter.len + filter->group.len;
+        session->filter_bytes += (uint32_t)(filter->filter.len + filter->group.len);
     return is_new;
 }
 
@@ -138,7 +171,7 @@ bool session_unsubscribe(struct session *session, struct str text, const struct 
         return feed_unsubscribe(session, text);
     bool was = router_unsubscribe(session->shard->broker->router, &session->subscriber, filter);
     if (was)
-        session->filter_bytes -= filter->filter.len + filter->group.len;
+        session->filter_bytes -= (uint32_t)(filter->filter.len + filter->group.len);
     return was;
 }
 
@@ -291,7 +324,7 @@ void session_attach(struct shard *shard, struct session *session, struct connect
     session_will_drop(session); /* it came back before the delay was over [MQTT-3.1.2-8 and 3.1.3.2.2] */
     session->connection = connection;
     session->arrivals++;
-    session->changed_ms = reactor_wall_ms(shard->reactor);
+    session->changed_s = (uint32_t)(reactor_wall_ms(shard->reactor) / 1000);
     session->discarded = false;
     session->warned = false;
     connection->session = session;
@@ -307,7 +340,7 @@ void session_detach(struct shard *shard, struct session *session)
         connection->clean_end ||
         (session->will != NULL && !connection_may_publish(connection, message_topic(session->will->message)));
     session->connection = NULL;
-    session->changed_ms = reactor_wall_ms(shard->reactor);
+    session->changed_s = (uint32_t)(reactor_wall_ms(shard->reactor) / 1000);
     connection->session = NULL;
     inflight_all_unsent(&session->inflight);
     atomic_store_explicit(&session->subscriber.online, false, memory_order_relaxed);

@@ -23,6 +23,7 @@ void shard_init(struct shard *shard, struct broker *broker, unsigned index)
     list_init(&shard->stalled);
     list_init(&shard->searching);
     list_init(&shard->receipts);
+    list_init(&shard->unsure);
     shard->search.fire = search_resume;
     random_seed(&shard->random, random_u64());
     repairs_init(&shard->repairs);
