@@ -585,7 +585,7 @@ bool feeds_wait(const struct session *session); /* some have messages */
 void feeds_presence(struct session *session, bool here);
 void feeds_close(struct session *session, enum feed_end why);
 /* An entry leaves the in-flight table, or is PUBREC's: its feed is told, once. */
-void feed_settle(struct session *session, struct inflight_entry *entry, uint8_t reason);
+void feed_settle(struct inflight_entry *entry, uint8_t reason);
 
 /* service.c */
 void turn_tasks_run(struct shard *shard);

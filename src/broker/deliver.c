@@ -448,7 +448,7 @@ static void send_unsent(struct session *session, struct inflight_entry *entry)
     };
     if (send_any(session->shard, session, &publication, &send))
         return;
-    feed_settle(session, entry, MQTT_PACKET_TOO_LARGE);
+    feed_settle(entry, MQTT_PACKET_TOO_LARGE);
     journal_entry_done(session, entry);
     inflight_remove(&session->inflight, entry);
 }

@@ -138,9 +138,8 @@ void feed_ready(struct feed *feed)
         pull_in_next_turn(feed->session->feeds);
 }
 
-void feed_settle(struct session *session, struct inflight_entry *entry, uint8_t reason)
+void feed_settle(struct inflight_entry *entry, uint8_t reason)
 {
-    (void)session;
     struct feed *feed = entry->feed;
     if (feed == NULL)
         return;

@@ -51,7 +51,6 @@ struct feed {
     char *filter;     /* as subscribed, with `$share/…/` in front */
     struct subscribe_options options;
     bool ready; /* pull() has not said that there is no more */
-    bool closed;
 };
 
 struct feed_request {

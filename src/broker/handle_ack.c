@@ -21,7 +21,7 @@ static void handle_puback(struct connection *connection, const struct mqtt_ack *
     struct inflight_entry *entry = inflight_find(inflight, ack->packet_id);
     if (entry == NULL || entry->qos != 1)
         return;
-    feed_settle(connection->session, entry, ack->reason);
+    feed_settle(entry, ack->reason);
     journal_entry_done(connection->session, entry);
     inflight_remove(inflight, entry);
     pump(connection);
@@ -35,7 +35,7 @@ static void handle_pubrec(struct connection *connection, const struct mqtt_ack *
         return;
     if (ack->reason >= 0x80) { /* refused: the exchange is over [MQTT-4.3.3-4] */
         if (entry != NULL) {
-            feed_settle(connection->session, entry, ack->reason);
+            feed_settle(entry, ack->reason);
             journal_entry_done(connection->session, entry);
             inflight_remove(inflight, entry);
             pump(connection);
@@ -43,7 +43,7 @@ static void handle_pubrec(struct connection *connection, const struct mqtt_ack *
         return;
     }
     if (entry != NULL && entry->state == INFLIGHT_PUBLISHED) {
-        feed_settle(connection->session, entry, MQTT_SUCCESS);
+        feed_settle(entry, MQTT_SUCCESS);
         inflight_release_message(inflight, entry);
         if (entry->journaled && session_is_durable(connection->session)) {
             entry->waiting = true;

@@ -392,11 +392,6 @@ void session_will_publish(struct shard *shard, struct session *session)
 
 /* ---- The subscriber -------------------------------------------------------------------------------------- */
 
-static bool wants_durable(const struct subscriber *subscriber, const struct publication *publication)
-{
-    return publication->qos > 0 && session_is_durable((const struct session *)subscriber);
-}
-
 static void describe(const struct subscriber *subscriber, struct buf *out)
 {
     const struct session *session = (const struct session *)subscriber;
@@ -405,6 +400,5 @@ static void describe(const struct subscriber *subscriber, struct buf *out)
 
 const struct subscriber_ops session_ops = {
     .deliver = session_deliver,
-    .wants_durable = wants_durable,
     .describe = describe,
 };

@@ -32,9 +32,6 @@ struct subscriber_ops {
     void (*deliver)(struct subscriber *subscriber, const struct route_target *target,
                     struct publication *publication);
 
-    /* Whether an acknowledgement of this message must wait until the subscriber has it on disk. */
-    bool (*wants_durable)(const struct subscriber *subscriber, const struct publication *publication);
-
     /* Appends what it is, for people: "session dev-17". */
     void (*describe)(const struct subscriber *subscriber, struct buf *out);
 };

@@ -512,12 +512,6 @@ void capture_free(struct capture *capture)
     mem_free(capture);
 }
 
-static bool wants_durable(const struct subscriber *subscriber, const struct publication *publication)
-{
-    (void)subscriber;
-    return publication->qos > 0;
-}
-
 static void describe(const struct subscriber *subscriber, struct buf *out)
 {
     buf_printf(out, "station %s", ((const struct station *)subscriber)->name);
@@ -525,6 +519,5 @@ static void describe(const struct subscriber *subscriber, struct buf *out)
 
 const struct subscriber_ops capture_ops = {
     .deliver = deliver,
-    .wants_durable = wants_durable,
     .describe = describe,
 };
