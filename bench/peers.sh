@@ -92,16 +92,9 @@ if [ ! -x "$VARVE" ]; then
     cmake --build --preset release >&2 || fail "the release build failed"
 fi
 
-WORK=$(mktemp -d "${TMPDIR:-/tmp}/varve-peers-XXXXXX")
-PID=
-stop() {
-    [ -n "$PID" ] || return 0
-    kill "$PID" 2>/dev/null || true
-    wait "$PID" 2>/dev/null || true
-    PID=
-}
-trap 'stop; rm -rf "$WORK"' EXIT
-trap 'exit 1' INT TERM
+# shellcheck source=bench/broker.sh
+. bench/broker.sh
+work_in "${TMPDIR:-/tmp}/varve-peers-XXXXXX"
 
 # ---- targets: start_NAME starts a fresh broker below $WORK/data, and sets PID and PORT --------------------------
 
@@ -112,12 +105,6 @@ listens() {
 free_port() {
     PORT=$((20000 + RANDOM % 12000))
     while listens "$PORT"; do PORT=$((20000 + RANDOM % 12000)); done
-}
-
-# Runs a broker in the background; its output goes to $WORK/log.
-launch() {
-    "$@" >"$WORK/log" 2>&1 &
-    PID=$!
 }
 
 start_mosquitto() {
@@ -204,17 +191,6 @@ version_of() {
     nanomq) "$PEER_NANOMQ" --version 2>/dev/null | head -1 ;;
     relay) echo "null broker" ;;
     esac || true
-}
-
-# Until the command succeeds, as long as the broker lives, at most ten seconds.
-wait_for() {
-    for _ in $(seq 200); do
-        if eval "$1" >/dev/null 2>&1; then return 0; fi
-        kill -0 "$PID" 2>/dev/null || break
-        sleep 0.05
-    done
-    sed 's/^/    /' "$WORK/log" >&2
-    return 1
 }
 
 # ---- runs --------------------------------------------------------------------------------------------------------

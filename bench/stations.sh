@@ -115,35 +115,11 @@ if [ ! -x "$VARVE" ] || [ ! -x "$JETSTREAM" ]; then
     cmake --build --preset release --target varve bench_jetstream >&2 || fail "the release build failed"
 fi
 
-WORK=$(mktemp -d "$DIR/varve-stations-XXXXXX")
-PID=
-stop() {
-    [ -n "$PID" ] || return 0
-    kill "$PID" 2>/dev/null || true
-    wait "$PID" 2>/dev/null || true
-    PID=
-}
-trap 'stop; rm -rf "$WORK"' EXIT
-trap 'exit 1' INT TERM
+# shellcheck source=bench/broker.sh
+. bench/broker.sh
+work_in "$DIR/varve-stations-XXXXXX"
 
 # ---- targets -----------------------------------------------------------------------------------------------------
-
-# Runs a broker in the background; its output goes to $WORK/log.
-launch() {
-    "$@" >"$WORK/log" 2>&1 &
-    PID=$!
-}
-
-# Until the command succeeds, as long as the broker lives, at most ten seconds.
-wait_for() {
-    for _ in $(seq 200); do
-        if eval "$1" >/dev/null 2>&1; then return 0; fi
-        kill -0 "$PID" 2>/dev/null || break
-        sleep 0.05
-    done
-    sed 's/^/    /' "$WORK/log" >&2
-    return 1
-}
 
 start_varve() {
     local set=()

@@ -51,8 +51,11 @@ function(varve_folder name)
   target_link_libraries(${name} PUBLIC house ${FOLDER_LINKS} PRIVATE ${FOLDER_PRIVATE})
 endfunction()
 
-# varve_pkg(NAME package…): an imported target pkg::NAME from pkg-config.
+# varve_pkg(NAME package…): an imported target pkg::NAME from pkg-config. Several folders may ask for the same.
 function(varve_pkg name)
+  if(TARGET pkg::${name})
+    return()
+  endif()
   pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${ARGN})
   add_library(pkg::${name} INTERFACE IMPORTED GLOBAL)
   target_link_libraries(pkg::${name} INTERFACE PkgConfig::${name})
@@ -72,10 +75,14 @@ function(varve_test folder)
 endfunction()
 
 # varve_fuzz(FOLDER name…): libFuzzer targets tests/fuzz/fuzz_<name>.c with a seed corpus in
-# tests/fuzz/corpus/<name>; the test replays the corpus once.
+# tests/fuzz/corpus/<name>; the test replays the corpus once. The target `fuzzers` builds all of them.
 function(varve_fuzz folder)
+  if(NOT TARGET fuzzers)
+    add_custom_target(fuzzers)
+  endif()
   foreach(target ${ARGN})
     add_executable(fuzz_${target} fuzz_${target}.c)
+    add_dependencies(fuzzers fuzz_${target})
     target_link_libraries(fuzz_${target} PRIVATE ${folder})
     target_compile_options(fuzz_${target} PRIVATE -fsanitize=fuzzer)
     target_link_options(fuzz_${target} PRIVATE -fsanitize=fuzzer)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Configures a CMake preset if it has not been, and builds it.
+# Builds the dashboard where it is not up to date, configures a CMake preset if it has not been, and builds it.
 #
 # example: scripts/build.sh asan
 set -euo pipefail
@@ -11,6 +11,7 @@ if [ $# -lt 1 ]; then
 fi
 preset=$1
 shift
+scripts/web.sh
 if [ ! -e "build/$preset/build.ninja" ]; then
     cmake --preset "$preset"
 fi

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Puts the table of keys into docs/configuration.md, as the binary prints it. A unit test tells when it is out of date.
+# Puts the table of keys into docs/configuration.md, the reference of functions into docs/sql/functions.md, and the help texts of
+# all subcommands into docs/cli.md, as the binary prints them. Tests tell when they are out of date.
 #
 # example: scripts/docs.sh build/asan/varve
 set -euo pipefail
@@ -20,3 +21,9 @@ awk -v table="$table" '
     }
 ' "$document" >"$fresh"
 cat "$fresh" >"$document"
+
+"$varve" rule functions --markdown >"$fresh"
+cat "$fresh" >docs/sql/functions.md
+
+scripts/manual.sh "$varve" --markdown >"$fresh"
+cat "$fresh" >docs/cli.md

@@ -27,7 +27,7 @@ if [ -n "$mistakes" ]; then
     find "${folders[@]}" -name '*.c' -print0 |
         xargs -0 -n 1 -P "$(nproc)" clang-tidy --quiet -p build/clang 2>/dev/null || status=1
 fi
-for script in scripts/*.sh bench/*.sh .ci/run; do
+for script in scripts/*.sh bench/*.sh tests/s3/*.sh tests/package/*.sh packaging/debian/p* .ci/run; do
     bash -n "$script" || status=1
 done
 exit $status

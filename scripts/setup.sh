@@ -5,13 +5,14 @@ set -euo pipefail
 
 usage() {
     cat <<'END'
-usage: scripts/setup.sh [run|test|lint|fuzz|bench] [--list]
+usage: scripts/setup.sh [run|test|lint|fuzz|bench|package] [--list]
 
   run     what building and running the broker needs (default)
   test    run, and what the tests need, clang-format among it
   lint    run and test, and clang-tidy
   fuzz    run, and clang with libFuzzer and cmocka
-  bench   run, and the brokers that bench/peers.sh compares with
+  bench   run, and the brokers and the S3 server that bench/*.sh compare with
+  package run, and what makes the Debian package
   --list  prints the packages instead of installing them
 
 example: prepare a fresh Debian 12 for the tests
@@ -20,17 +21,25 @@ END
 }
 
 run_packages=(
-    cmake ninja-build gcc libc6-dev pkg-config
+    cmake ninja-build gcc libc6-dev pkg-config lemon re2c
     libssl-dev libwslay-dev libsqlite3-dev libyaml-dev libargon2-dev libjansson-dev
-    libcurl4-openssl-dev libjemalloc-dev libmicrohttpd-dev libzstd-dev
+    libcurl4-openssl-dev libexpat1-dev libmicrohttpd-dev libzstd-dev
+    libsnappy-dev liblz4-dev zlib1g-dev libbrotli-dev libpcre2-dev libutf8proc-dev libjq-dev
 )
 fuzz_packages=(clang libclang-rt-14-dev libcmocka-dev)
 test_packages=(
     "${fuzz_packages[@]}" clang-format ca-certificates openssl procps curl util-linux
-    mosquitto mosquitto-clients paho.mqtt.c-examples
+    mosquitto mosquitto-clients paho.mqtt.c-examples python3-avro python3-paho-mqtt libmosquitto-dev
+    ceph-mon ceph-osd radosgw swift-proxy swift-account swift-container swift-object memcached iproute2
+    dpkg-dev file adduser systemd man-db mandoc python3-minimal
+    chromium fonts-inter fonts-jetbrains-mono
 )
 lint_packages=(clang-tidy)
-bench_packages=(mosquitto nats-server jq procps)
+bench_packages=(
+    mosquitto nats-server jq procps curl openssl util-linux
+    ceph-mon ceph-osd radosgw iproute2
+)
+package_packages=(dpkg-dev file)
 
 # Node.js may come from elsewhere than from Debian.
 node_packages() {
@@ -49,7 +58,7 @@ node_packages() {
 wanted() {
     printf '%s\n' "${run_packages[@]}"
     case $1 in
-    run) ;;
+    run) node_packages ;;
     test)
         printf '%s\n' "${test_packages[@]}"
         node_packages
@@ -59,7 +68,14 @@ wanted() {
         node_packages
         ;;
     fuzz) printf '%s\n' "${fuzz_packages[@]}" ;;
-    bench) printf '%s\n' "${bench_packages[@]}" ;;
+    bench)
+        printf '%s\n' "${bench_packages[@]}"
+        node_packages
+        ;;
+    package)
+        printf '%s\n' "${package_packages[@]}"
+        node_packages
+        ;;
     esac
 }
 
@@ -82,8 +98,8 @@ as_root() {
     fi
 }
 
-# Debian's mosquitto and nats-server would start as services and take port 1883 or 4222. While they are installed,
-# this policy keeps services from being started; afterwards they are disabled.
+# Debian's mosquitto, nats-server and memcached would start as services and take port 1883, 4222 or 11211. While they are
+# installed, this policy keeps services from being started; afterwards they are disabled.
 policy=/usr/sbin/policy-rc.d
 policy_is_ours=
 
@@ -109,7 +125,7 @@ forbid_services() {
 
 disable_services() {
     local name
-    for name in mosquitto nats-server; do
+    for name in mosquitto nats-server memcached; do
         if command -v systemctl >/dev/null && printf '%s\n' "$@" | grep -qx "$name"; then
             as_root systemctl disable "$name.service" >/dev/null 2>&1 || true
         fi
@@ -133,7 +149,7 @@ main() {
     local purpose=run list=
     for argument in "$@"; do
         case $argument in
-        run | test | lint | fuzz | bench) purpose=$argument ;;
+        run | test | lint | fuzz | bench | package) purpose=$argument ;;
         --list) list=yes ;;
         --help | -h)
             usage

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs every test: unit and end-to-end tests with AddressSanitizer and UBSan, then with ThreadSanitizer; the fuzzers'
-# corpus; it kills the broker 200 times under load; and it builds with both compilers. The layout is checked as well (what clang-tidy finds is `make lint`'s).
+# Runs every test: unit and end-to-end tests with AddressSanitizer and UBSan, real S3 servers included, then with ThreadSanitizer; the fuzzers'
+# corpus; it kills the broker 200 times under load; it builds with both compilers; and it installs the Debian package. The layout is checked as well (what clang-tidy finds is `make lint`'s).
 #
 # Each step has a time limit and a log in build/test/; a step that fails does not keep the others from running. The last
-# line counts the tests of all runners: cmocka's of the unit tests, node's of the end-to-end tests, one for each fuzz
+# line counts the tests of all runners: cmocka's of the unit tests, node's of the end-to-end tests, vitest's of the dashboard, one for each fuzz
 # target, one for each kill, one for the layout; a step that breaks otherwise (a build, a time limit, a crash) counts as one that failed.
 #
 # example: scripts/test.sh            everything
@@ -18,7 +18,9 @@ passed=0
 failed=0
 failures=()
 running= # the process group of the step that runs
-jobs=$(nproc)
+jobs=$(($(nproc) + 1)) # many tests wait: for disks, stores, clocks
+s3=      # the directory of the S3 servers that run
+ahead=   # the process group of builds that go on beside the tests
 
 stop_running() {
     if [ -n "$running" ]; then
@@ -26,7 +28,23 @@ stop_running() {
         running=
     fi
 }
-trap stop_running EXIT
+
+stop_servers() {
+    if [ -n "$s3" ]; then
+        tests/s3/servers.sh down "$s3"
+        s3=
+        unset VARVE_TEST_S3
+    fi
+}
+
+stop_ahead() {
+    if [ -n "$ahead" ]; then
+        kill -KILL -- "-$ahead" 2>/dev/null
+        ahead=
+    fi
+}
+
+trap 'stop_running; stop_servers; stop_ahead' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
@@ -55,9 +73,21 @@ attempt() {
     return $status
 }
 
-# build NAME SECONDS PRESET
+# End-to-end tests and crash runs wait most of the time: what is built for the steps after them is built meanwhile, with
+# what they leave of the processor.
+build_ahead() {
+    setsid nice -n 15 sh -c 'scripts/build.sh tsan; scripts/build.sh clang varve fuzzers; scripts/build.sh release' \
+        >"$logs/ahead.log" 2>&1 </dev/null &
+    ahead=$!
+}
+
+# build NAME SECONDS PRESET [targets…]. What has been built ahead is not built again; what failed there fails here.
 build() {
-    attempt "$1" "$2" scripts/build.sh "$3" && return
+    if [ -n "$ahead" ] && [ "$3" != asan ]; then
+        wait "$ahead"
+        ahead=
+    fi
+    attempt "$1" "$2" scripts/build.sh "${@:3}" && return
     fail "$1"
     return 1
 }
@@ -106,11 +136,13 @@ unit() {
     count "$name" "$status" "$ok" "$bad"
 }
 
-# e2e NAME SECONDS PRESET: node's own summary, of either of its reporters.
+# e2e NAME SECONDS PRESET [PATTERN]: all files but those that match; node's own summary, of either of its reporters.
 e2e() {
-    local name=$1 seconds=$2 preset=$3 status ok bad
+    local name=$1 seconds=$2 preset=$3 without=${4:-^$} status ok bad
+    local files
+    files=$(cd tests/e2e && printf '%s\n' *.test.mjs | grep --extended-regexp --invert-match "$without")
     # shellcheck disable=SC2086
-    VARVE_BIN=$PWD/build/$preset/varve attempt "$name" "$seconds" ${wrapper:-} npm --prefix tests/e2e test
+    VARVE_BIN=$PWD/build/$preset/varve attempt "$name" "$seconds" ${wrapper:-} npm --prefix tests/e2e test -- $files
     status=$?
     read -r ok bad < <(sed 's/\x1b\[[0-9;]*m//g' "$logs/$name.log" | awk '
         $1 != "#" && $1 != "ℹ" { next }
@@ -118,6 +150,23 @@ e2e() {
         NF == 3 && ($2 == "fail" || $2 == "cancelled") { bad += $3 }
         END { print ok + 0, bad + 0 }')
     count "$name" "$status" "$ok" "$bad"
+}
+
+# What the logs tell of the tests that failed: of node's, their names with the first line of the error; of cmocka's and the
+# crash run's, the lines that say so; of sanitizers', the summary. Short, since the end of a long output is what people see.
+tell_failures() {
+    local log name
+    for log in "$logs"/*.log; do
+        name=$(basename "$log" .log)
+        sed 's/\x1b\[[0-9;]*m//g' "$log" | awk -v name="$name" '
+            function tell(text) { if (told++ < 8) printf "%s: %.180s\n", name, text }
+            /^ *not ok [0-9]+ - / { test = $0; sub(/^ *not ok [0-9]+ - /, "", test); next }
+            /^ *✖ / { test = $0; sub(/^ */, "", test); tell(test); test = ""; next }
+            test != "" && /^ *failureType: .subtestsFailed/ { test = ""; next }
+            test != "" && /^ *error: / { text = $0; sub(/^ *error: */, "", text); if (text ~ /^\|/) getline text; sub(/^ */, "", text); tell(test ": " text); test = "" }
+            /^\[  FAILED  \] [a-z]/ || /Error: .*(AssertionError|expected)/ || /^(AssertionError|Error: )/ { tell($0) }
+            /\*\*\*(Failed|Timeout|Exception)/ || /^SUMMARY: .*Sanitizer/ || /: error: / { tell($0) }'
+    done
 }
 
 # ThreadSanitizer of GCC 12 does not cope with as much address randomization as recent kernels do.
@@ -137,8 +186,21 @@ step_layout() {
     fi
 }
 
+# Real S3 servers for the unit tests that ask for them.
+start_servers() {
+    s3=$(mktemp --directory) || return
+    attempt s3-servers 300 tests/s3/servers.sh up "$s3" || {
+        fail s3-servers
+        return 1
+    }
+    export VARVE_TEST_S3=$s3
+}
+
 step_asan() {
-    build asan-build 900 asan && unit asan-unit 600 asan
+    build asan-build 900 asan || return
+    start_servers
+    unit asan-unit 900 asan
+    stop_servers
 }
 
 # The packages of the end-to-end tests, as the lock file says.
@@ -151,14 +213,39 @@ e2e_packages() {
     fi
 }
 
+# The dashboard: what its compiler and its unit tests say. What a browser says is in the end-to-end tests.
+step_web() {
+    local status ok bad
+    attempt web-build 300 scripts/web.sh || {
+        fail web-build
+        return
+    }
+    if attempt web-check 180 npm --prefix web run --silent check; then
+        passed=$((passed + 1))
+    else
+        fail web-check
+    fi
+    attempt web-unit 180 npm --prefix web test --silent
+    status=$?
+    read -r ok bad < <(sed 's/\x1b\[[0-9;]*m//g' "$logs/web-unit.log" | awk '
+        $1 == "Tests" {
+            for (i = 3; i <= NF; i++) {
+                if ($i ~ /^passed/) ok = $(i - 1)
+                if ($i ~ /^failed/) bad = $(i - 1)
+            }
+        }
+        END { print ok + 0, bad + 0 }')
+    count web-unit "$status" "$ok" "$bad"
+}
+
 step_e2e() {
-    build e2e-build 900 asan && e2e_packages && e2e e2e 600 asan
+    build e2e-build 900 asan && e2e_packages && e2e e2e 900 asan
 }
 
 step_crash() {
     local status ok bad
     build crash-build 900 asan && e2e_packages || return
-    VARVE_BIN=$PWD/build/asan/varve attempt crash 480 node tests/crash/run.mjs --kills 200
+    VARVE_BIN=$PWD/build/asan/varve attempt crash 700 node tests/crash/run.mjs --kills 200
     status=$?
     read -r ok bad < <(awk '/^[0-9]+ passed, [0-9]+ failed$/ { ok = $1; bad = $3 } END { print ok + 0, bad + 0 }' \
         "$logs/crash.log")
@@ -169,30 +256,54 @@ step_tsan() {
     local wrapper
     wrapper=$(without_randomization)
     build tsan-build 900 tsan || return
-    unit tsan-unit 900 tsan
-    e2e_packages && e2e tsan-e2e 900 tsan
+    # Folders without threads, what other readers make of their files, and what one client at a time does, are left to the
+    # address sanitizer.
+    local single='^(actions_(columns|fallback|outages)|auth|bench|cli|conformance|connect|damage|dashboard|docs|foreign|iceberg|openapi|packet|parquet|readme|retained|rule_eval|rules_cli|stations_cli|sys|tier_s3|topics)'
+    unit tsan-unit 900 tsan --exclude-regex '^(args|mqtt|config|table)/'
+    e2e_packages && e2e tsan-e2e 900 tsan "$single"
 }
 
 step_clang() {
-    build clang-build 900 clang && unit clang-fuzz 300 clang --tests-regex '^fuzz/'
+    # The tests themselves are built by clang in `make lint`.
+    build clang-build 900 clang varve fuzzers && unit clang-fuzz 300 clang --tests-regex '^fuzz/'
 }
 
 step_release() {
     build release-build 900 release
 }
 
+# Where name spaces may not be made, the package is built and not installed.
+step_package() {
+    local status ok bad
+    attempt package 900 scripts/package.sh || {
+        fail package
+        return
+    }
+    attempt package-test 300 tests/package/run.sh build/release/varve_*.deb
+    status=$?
+    if [ $status -eq 3 ]; then
+        return
+    fi
+    read -r ok bad < <(awk '/^[0-9]+ passed, [0-9]+ failed$/ { ok = $1; bad = $3 } END { print ok + 0, bad + 0 }' \
+        "$logs/package-test.log")
+    count package-test "$status" "$ok" "$bad"
+}
+
 steps=("$@")
 if [ ${#steps[@]} -eq 0 ]; then
-    steps=(layout asan e2e crash tsan clang release)
+    steps=(layout web asan e2e crash tsan clang release package)
 fi
 for step in "${steps[@]}"; do
     if ! declare -F "step_$step" >/dev/null; then
-        echo "usage: scripts/test.sh [layout|asan|e2e|crash|tsan|clang|release]…" >&2
+        echo "usage: scripts/test.sh [layout|web|asan|e2e|crash|tsan|clang|release|package]…" >&2
         exit 2
     fi
 done
 if attempt setup 900 scripts/setup.sh test; then
     for step in "${steps[@]}"; do
+        if [ $# -eq 0 ] && [ "$step" = e2e ]; then
+            build_ahead
+        fi
         "step_$step"
     done
 else
@@ -201,6 +312,9 @@ fi
 
 echo
 echo "=== all steps: $SECONDS s"
+if [ "$failed" -gt 0 ]; then
+    tell_failures
+fi
 for failure in "${failures[@]}"; do
     echo "FAILED: $failure"
 done

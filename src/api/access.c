@@ -3,8 +3,10 @@
  *     Authorization: Basic base64(key:secret)   DIR/admin.key, or an API key of the catalog
  *     Authorization: Bearer <token>             from POST /api/v5/login; the user's role is looked up at each request
  *
- * There are no cookies and no `WWW-Authenticate: Basic`, which would make browsers ask for a password and send it along
- * from any page: so no page can make a browser use somebody's rights.
+ *     Cookie with X-Varve-Session               a session of a page from the same: login_session.c
+ *
+ * A cookie alone proves nothing, and there is no `WWW-Authenticate: Basic`, which would make browsers ask for a password and
+ * send it along from any page: so no page of others can make a browser use somebody's rights.
  *
  * Secrets of keys are random and long, so a plain SHA-256 of them is kept, and compared in constant time; also where there is no
  * such key. */
@@ -22,7 +24,7 @@
 
 #define CREDENTIALS_BYTES_MAX 2048
 
-void sha256_of(struct str text, uint8_t out[SHA256_HASH_BYTES])
+void secret_hash_of(struct str text, uint8_t out[SHA256_HASH_BYTES])
 {
     unsigned written = 0;
     if (EVP_Digest(text.data, text.len, out, &written, EVP_sha256(), NULL) == 1 &&
@@ -32,11 +34,11 @@ void sha256_of(struct str text, uint8_t out[SHA256_HASH_BYTES])
     abort();
 }
 
-static const char *const role_names[] = {"", "administrator", "viewer", "publisher"};
+static const char *const role_names[] = {"", "administrator", "viewer", "publisher", "consumer"};
 
 enum api_role role_of(const char *name)
 {
-    for (enum api_role role = API_ROLE_ADMINISTRATOR; role <= API_ROLE_PUBLISHER; role++) {
+    for (enum api_role role = API_ROLE_ADMINISTRATOR; role <= API_ROLE_CONSUMER; role++) {
         if (strcmp(name, role_names[role]) == 0)
             return role;
     }
@@ -50,8 +52,7 @@ const char *role_name(enum api_role role)
 
 /* ---- The Host header ------------------------------------------------------------------------------------- */
 
-/* Without the port: "localhost:18083", "[::1]:18083". */
-static struct str host_name(struct str host)
+struct str access_host_name(struct str host)
 {
     if (host.len > 0 && host.data[0] == '[') {
         const char *end = memchr(host.data, ']', host.len);
@@ -65,7 +66,7 @@ bool access_host_ok(const struct api *api, const char *host)
 {
     if (!api->loopback || host == NULL) /* no browser leaves it out */
         return true;
-    struct str name = host_name(str_of(host));
+    struct str name = access_host_name(str_of(host));
     struct in_addr address;
     char text[INET_ADDRSTRLEN];
     snprintf(text, sizeof(text), "%.*s", (int)(name.len < sizeof(text) ? name.len : 0), name.data);
@@ -133,7 +134,7 @@ static bool check_key(struct api_request *request, struct str name, struct str s
         api_reply_failure(request, &err);
         return false;
     }
-    sha256_of(secret, hash);
+    secret_hash_of(secret, hash);
     bool right = hash_equal(hash, known ? key.secret_hash : nobody) && known;
     bool valid = right && key.enabled && (key.expires_ms == 0 || key.expires_ms > clock_wall_ms());
     if (valid)
@@ -152,7 +153,7 @@ static bool check_basic(struct api_request *request, struct str encoded)
     struct str secret = str_make(text, len > 0 ? (size_t)len : 0), name;
     if (len <= 0 || !str_next(&secret, ':', &name) || secret.data == NULL)
         return refuse(request, "BAD_API_KEY_OR_SECRET", "Authorization: Basic needs base64 of key:secret");
-    sha256_of(str_make(text, (size_t)len), hash);
+    secret_hash_of(str_make(text, (size_t)len), hash);
     bool machine = hash_equal(hash, request->api->machine_hash);
     bool ok = true;
     if (machine)
@@ -163,14 +164,11 @@ static bool check_basic(struct api_request *request, struct str encoded)
     return ok;
 }
 
-static bool check_bearer(struct api_request *request, struct str token)
+/* The user of a token that is right. */
+static bool check_user(struct api_request *request, const char *username)
 {
-    struct caller *caller = &request->caller;
     struct catalog_dashboard_user user;
-    char username[CALLER_NAME_BYTES];
     struct error err;
-    if (!tokens_check(request->api->tokens, token, clock_mono_ms(), username, caller->token_hash))
-        return refuse(request, "BAD_TOKEN", "the token is unknown or has expired: log in again");
     if (catalog_dashboard_user_get(request->api->catalog, str_of(username), &user, &err)) {
         set_caller(request, role_of(user.role), API_PROOF_TOKEN, username);
         catalog_dashboard_user_free(&user);
@@ -183,10 +181,29 @@ static bool check_bearer(struct api_request *request, struct str token)
     return refuse(request, "BAD_TOKEN", "the user has been deleted");
 }
 
+static bool check_bearer(struct api_request *request, struct str token)
+{
+    char username[CALLER_NAME_BYTES];
+    if (!tokens_check(request->api->tokens, token, TOKEN_OF_BEARER, clock_mono_ms(), username,
+                      request->caller.token_hash))
+        return refuse(request, "BAD_TOKEN", "the token is unknown or has expired: log in again");
+    return check_user(request, username);
+}
+
+static bool check_session(struct api_request *request)
+{
+    char username[CALLER_NAME_BYTES];
+    if (!login_session_check(request, username))
+        return refuse(request, "BAD_TOKEN", "the session is unknown or has expired: log in again");
+    return check_user(request, username);
+}
+
 static bool prove(struct api_request *request)
 {
     const char *header = api_header(request, "Authorization");
     struct str rest = str_of(header), scheme;
+    if (header == NULL && login_session_is_claimed(request))
+        return check_session(request);
     if (header == NULL)
         return refuse(request, "UNAUTHORIZED",
                       "this needs Authorization: Basic (an API key) or Bearer (a token)");
@@ -205,6 +222,9 @@ static bool role_may(enum api_role role, enum api_access access)
     case API_PUBLIC: return true;
     case API_ANY_ROLE: return role != API_ROLE_NONE;
     case API_READ: return role == API_ROLE_ADMINISTRATOR || role == API_ROLE_VIEWER;
+    case API_READ_STATIONS:
+        return role == API_ROLE_ADMINISTRATOR || role == API_ROLE_VIEWER || role == API_ROLE_CONSUMER;
+    case API_CONSUME: return role == API_ROLE_ADMINISTRATOR || role == API_ROLE_CONSUMER;
     case API_PUBLISH: return role == API_ROLE_ADMINISTRATOR || role == API_ROLE_PUBLISHER;
     case API_ADMINISTER: break;
     }

@@ -25,10 +25,14 @@
 #include <jansson.h>
 #include <stdint.h>
 
+struct alarms;
 struct api;
 struct api_request;
 struct broker;
 struct catalog;
+struct connectors;
+struct rules;
+struct sinks;
 struct stations;
 
 /* ---- The server ------------------------------------------------------------------------------------------ */
@@ -45,10 +49,14 @@ struct api_listener_options {
 };
 
 struct api_options {
-    struct broker *broker;     /* borrowed until api_free() */
-    struct catalog *catalog;   /* likewise */
-    struct stations *stations; /* likewise; NULL: no endpoints of stations */
-    struct str admin_key;      /* "key:secret", which always serves; copied as a hash */
+    struct broker *broker;         /* borrowed until api_free() */
+    struct catalog *catalog;       /* likewise */
+    struct stations *stations;     /* likewise; NULL: no endpoints of stations */
+    struct connectors *connectors; /* likewise; NULL: no endpoints of connectors */
+    struct rules *rules;           /* likewise; NULL: no endpoints of rules */
+    struct sinks *sinks;           /* likewise; NULL: no endpoints of actions */
+    struct alarms *alarms;         /* likewise; NULL: no endpoints of alarms */
+    struct str admin_key;          /* "key:secret", which always serves; copied as a hash */
 };
 
 /* Makes the server with the endpoints of the broker itself; nothing listens yet. Returns owned. Thread: main, as all
@@ -70,6 +78,14 @@ void api_metric_value(struct buf *out, const char *name, const char *labels, uin
 void api_metric_seconds(struct buf *out, const char *name, const char *labels, double value);
 /* Appends name="value" with the value escaped. */
 void api_metric_label(struct buf *out, const char *name, struct str value);
+
+/* Where MQTT clients connect, for GET /listeners and the dashboard's client: before api_open(). Copies. */
+struct api_mqtt_listener {
+    const char *name;    /* "ws.default" */
+    const char *address; /* as bound */
+    const char *path;    /* of a WebSocket; NULL: it is none */
+};
+void api_add_listener(struct api *api, const struct api_mqtt_listener *listener);
 
 /* Starts to listen. Errors: ERR_INVALID (bind text, certificate), ERR_IO (address in use), ERR_UNSUPPORTED (TLS that the
  * library cannot do). */
@@ -95,14 +111,20 @@ enum api_method { API_GET, API_POST, API_PUT, API_DELETE };
 
 /* Who may. Administrators may everything. */
 enum api_access {
-    API_ADMINISTER, /* administrators alone */
-    API_READ,       /* viewers too */
-    API_PUBLISH,    /* the role publisher too */
-    API_ANY_ROLE,   /* whoever has proved who he is */
-    API_PUBLIC      /* without a key */
+    API_ADMINISTER,    /* administrators alone */
+    API_READ,          /* viewers too */
+    API_READ_STATIONS, /* viewers and the role consumer too */
+    API_CONSUME,       /* the role consumer too */
+    API_PUBLISH,       /* the role publisher too */
+    API_ANY_ROLE,      /* whoever has proved who he is */
+    API_PUBLIC         /* without a key */
 };
 
 enum api_type { API_STRING, API_INTEGER, API_BOOLEAN, API_TIME /* RFC 3339 or ms */ };
+
+/* Schemas of answers: the "meta" of a list; an object of whatever it holds. */
+#define API_META "{'$ref':'#/components/schemas/list_meta'}"
+#define API_ANY  "{'type':'object','additionalProperties':true}"
 
 /* A query parameter. Path parameters need no entry; one that has its name here gets its description. */
 struct api_param {
@@ -154,6 +176,12 @@ struct api_component {
     const char *schema;
 };
 
+/* A component that is made when it is registered. */
+struct api_made_component {
+    const char *name;
+    json_t *(*make)(void); /* returns owned */
+};
+
 struct api_table {
     const char *tag;         /* the group's name in openapi.json */
     const char *description; /* one line */
@@ -161,6 +189,8 @@ struct api_table {
     size_t count;
     const struct api_component *components; /* schemas that routes refer to */
     size_t component_count;
+    const struct api_made_component *made; /* likewise */
+    size_t made_count;
     void *context; /* api_context() */
 };
 
@@ -168,7 +198,13 @@ struct api_table {
 
 /* All of it is valid until the reply. Thread: the handler's. */
 
-enum api_role { API_ROLE_NONE, API_ROLE_ADMINISTRATOR, API_ROLE_VIEWER, API_ROLE_PUBLISHER };
+enum api_role {
+    API_ROLE_NONE,
+    API_ROLE_ADMINISTRATOR,
+    API_ROLE_VIEWER,
+    API_ROLE_PUBLISHER, /* of keys alone, as the next one */
+    API_ROLE_CONSUMER
+};
 enum api_proof { API_PROOF_NONE, API_PROOF_MACHINE /* DIR/admin.key */, API_PROOF_KEY, API_PROOF_TOKEN };
 
 struct api_caller {
@@ -182,6 +218,7 @@ struct api *api_of(const struct api_request *request);
 struct broker *api_broker(const struct api_request *request);
 struct catalog *api_catalog(const struct api_request *request);
 struct stations *api_stations(const struct api_request *request);
+struct connectors *api_connectors(const struct api_request *request);
 const struct api_caller *api_caller(const struct api_request *request);
 const char *
 api_request_id(const struct api_request *request); /* as in the log and in the header X-Request-Id */

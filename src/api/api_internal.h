@@ -91,11 +91,15 @@ struct tokens;
 #define TOKEN_TEXT_BYTES 64
 struct tokens *tokens_new(void);
 void tokens_free(struct tokens *tokens);
+enum token_kind { TOKEN_OF_BEARER, TOKEN_OF_COOKIE };
 /* A token for the user: the text goes into out, and is kept nowhere. The oldest goes when there are too many. Thread: any. */
-void tokens_issue(struct tokens *tokens, const char *username, int64_t now_ms, char out[TOKEN_TEXT_BYTES]);
-/* Finds, and prolongs. False: unknown or expired. */
-bool tokens_check(struct tokens *tokens, struct str text, int64_t now_ms, char username[CALLER_NAME_BYTES],
-                  uint8_t hash[SHA256_HASH_BYTES]);
+void tokens_issue(struct tokens *tokens, const char *username, enum token_kind kind, int64_t now_ms,
+                  char out[TOKEN_TEXT_BYTES]);
+/* Finds, and prolongs. False: unknown, of the other kind, or expired. */
+bool tokens_check(struct tokens *tokens, struct str text, enum token_kind kind, int64_t now_ms,
+                  char username[CALLER_NAME_BYTES], uint8_t hash[SHA256_HASH_BYTES]);
+/* The key that a page sends along with a cookie of this token: login_session.c. */
+void tokens_page_key(const struct tokens *tokens, struct str token, char out[TOKEN_TEXT_BYTES]);
 void tokens_drop(struct tokens *tokens, const uint8_t hash[SHA256_HASH_BYTES]);
 /* All of the user's, but for `keep` (NULL: none). */
 void tokens_drop_user(struct tokens *tokens, const char *username, const uint8_t *keep);
@@ -110,13 +114,34 @@ void login_limit_failed(struct login_limit *limit, struct str address, struct st
 
 enum api_role role_of(const char *name); /* API_ROLE_NONE: unknown */
 const char *role_name(enum api_role role);
-void sha256_of(struct str text, uint8_t out[SHA256_HASH_BYTES]);
+void secret_hash_of(struct str text, uint8_t out[SHA256_HASH_BYTES]);
 
 /* Proves who asks and whether he may call the route; else the request has its reply. Thread: the pool's (it reads the catalog). */
 bool access_admit(struct api_request *request);
 /* Whether the Host header names this listener: a loopback listener answers to loopback names alone, so that a page that
  * makes its own name point to 127.0.0.1 gets nothing. */
 bool access_host_ok(const struct api *api, const char *host);
+/* Without the port: "localhost:18083", "[::1]:18083". */
+struct str access_host_name(struct str host);
+
+/* Sessions of pages: login_session.c. */
+
+/* Begins one: its cookie goes with the reply; the page's half goes into page_key. */
+void login_session_grant(struct api_request *request, const char *username, char page_key[TOKEN_TEXT_BYTES]);
+void login_session_end(struct api_request *request); /* takes the cookie back, before the reply */
+bool login_session_is_claimed(const struct api_request *request);
+/* False: there is no such session, or another page's origin asks. */
+bool login_session_check(struct api_request *request, char username[CALLER_NAME_BYTES]);
+/* Whether the user has the password that api_first_administrator() has made. Thread: the pool's, as all in this part. */
+bool initial_password_is_set(struct catalog *catalog, const char *username);
+bool initial_password_mark(struct catalog *catalog, const char *username, struct error *err);
+bool initial_password_unmark(struct catalog *catalog, const char *username,
+                             struct error *err); /* none: fine */
+
+/* The dashboard: dashboard.c. */
+
+/* What answers this path, if no route does; NULL: nothing. */
+const struct api_entry *dashboard_entry(const struct api_request *request);
 
 /* The client's address as text, without a port: "127.0.0.1". */
 #define ADDRESS_TEXT_BYTES 64
@@ -139,7 +164,10 @@ struct api {
     /* Set before the server opens. */
     struct broker *broker;
     struct catalog *catalog;
-    struct stations *stations;               /* NULL: none */
+    struct stations *stations; /* NULL: none */
+    struct connectors *connectors;
+    struct rules *rules;
+    struct sinks *sinks;
     uint8_t machine_hash[SHA256_HASH_BYTES]; /* of DIR/admin.key */
     struct api_entry *entries;
     size_t entry_count;
@@ -156,7 +184,12 @@ struct api {
     struct MHD_Daemon *daemon;
     struct worker_pool *pool;
     struct tokens *tokens;
+    struct jobs *jobs;
     struct login_limit *login_limit;
+    struct monitor *monitor;
+    struct alarms *alarms;
+    struct api_mqtt_listener *listeners; /* owned, their texts too */
+    size_t listener_count;
     int64_t started_ms; /* wall clock */
     /* Any thread. */
     atomic_bool ready;
@@ -180,6 +213,8 @@ struct api {
     bool clock_stop;
     bool clock_started;
     pthread_t clock;
+    struct worker_job look; /* whoever has set `looking` */
+    atomic_bool looking;
 };
 
 /* One connection: when its next request must be complete. */
@@ -290,6 +325,9 @@ void stream_close(struct api_request *request);
 
 /* reply.c */
 void reply_headers(struct api_request *request); /* puts them into the response */
+/* Bytes that are never freed. */
+void reply_static(struct api_request *request, unsigned status, const char *content_type, const void *bytes,
+                  size_t len);
 void reply_error_of(struct api_request *request, unsigned status, const char *code, const char *text);
 /* What api_reply_failure() answers; 500: what is nobody's business. */
 unsigned failure_status(const struct error *err, const char **code);
@@ -315,18 +353,34 @@ bool message_properties(json_t *properties, json_t *headers, struct buf *encoded
 extern const struct api_table health_table;
 extern const struct api_table openapi_table;
 extern const struct api_table login_table;
+extern const struct api_table login_session_table;
 extern const struct api_table api_key_table;
 extern const struct api_table stats_table;
+extern const struct api_table monitor_table;
+extern const struct api_table alarms_table;
+extern const struct api_table logs_table;
+extern const struct api_table listeners_table;
+void listeners_free(struct api *api);
 extern const struct api_table metrics_table;
 extern const struct api_table mqtt_users_table;
 extern const struct api_table banned_table;
 extern const struct api_table rules_table;
 extern const struct api_table clients_table;
+extern const struct api_table subscriptions_table;
 extern const struct api_table messages_table;
-extern const struct api_table stations_table; /* with the stations alone, as the next three */
+extern const struct api_table stations_table; /* with the stations alone, as those below */
 extern const struct api_table stations_messages_table;
 extern const struct api_table stations_produce_table;
 extern const struct api_table stations_groups_table;
+extern const struct api_table stations_tier_table;
+extern const struct api_table stations_files_table;
+extern const struct api_table stations_reset_table;
+extern const struct api_table jobs_table;
+extern const struct api_table connectors_table;  /* with the connectors alone */
+extern const struct api_table rule_engine_table; /* with rules alone */
+void rule_engine_metrics(struct buf *out, void *rules);
+extern const struct api_table actions_table; /* with sinks alone */
+void actions_metrics(struct buf *out, void *sinks);
 
 /* login.c: a name without control characters; else the request has its reply. */
 bool name_ok(struct api_request *request, const char *what, const char *text);

@@ -10,10 +10,11 @@
 #define SECRET_BYTES 32
 
 static const char key_schema[] =
-    "{'type':'object','properties':{'name':{'type':'string'},'api_key':{'type':'string'},"
+    "{'type':'object','required':['name','api_key','enable','role'],'properties':{'name':{'type':'string'},'"
+    "api_key':{'type':'string'},"
     "'enable':{'type':'boolean'},'expired_at':{'type':'string','description':'RFC 3339, or infinity'},"
     "'expired':{'type':'boolean'},'created_at':{'type':'string'},'desc':{'type':'string'},"
-    "'role':{'type':'string','enum':['administrator','viewer','publisher']},"
+    "'role':{'type':'string','enum':['administrator','viewer','publisher','consumer']},"
     "'api_secret':{'type':'string','description':'in the answer to its creation alone'}}}";
 
 static const struct api_component components[] = {{"api_key", key_schema}};
@@ -23,7 +24,8 @@ static const struct api_component components[] = {{"api_key", key_schema}};
     "'enable':{'type':'boolean','default':true},"                                                      \
     "'expired_at':{'oneOf':[{'type':'string'},{'type':'integer'}],'default':'infinity','description':" \
     "'RFC 3339, ms since 1970, or infinity'},'desc':{'type':'string','maxLength':1000},"               \
-    "'role':{'type':'string','enum':['administrator','viewer','publisher'],'default':'administrator'}"
+    "'role':{'type':'string','enum':['administrator','viewer','publisher','consumer'],'default':'"     \
+    "administrator'}"
 
 static json_t *key_json(const struct catalog_api_key *key)
 {
@@ -105,7 +107,7 @@ static void create(struct api_request *request)
     key.role = mem_strdup("administrator");
     key.enabled = true;
     key.created_ms = clock_wall_ms();
-    sha256_of(str_make(secret_text, len), key.secret_hash);
+    secret_hash_of(str_make(secret_text, len), key.secret_hash);
     if (take_settings(request, &key)) {
         if (catalog_api_key_create(api_catalog(request), &key, &err)) {
             json_t *answer = key_json(&key);

@@ -186,7 +186,7 @@ static const struct api_route routes[] = {
      .summary = "All bans, those that are over included",
      .params = list_params,
      .answer =
-         "{'type':'object','properties':{'data':{'type':'array','items':" BAN "},'meta':{'type':'object'}}}"},
+         "{'type':'object','properties':{'data':{'type':'array','items':" BAN "},'meta':" API_META "}}"},
     {.method = API_POST,
      .path = "/api/v5/banned",
      .handle = create,

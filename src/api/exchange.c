@@ -59,6 +59,10 @@ static bool parse_body(struct api_request *request)
     json_error_t where;
     if (entry->body_schema == NULL)
         return true;
+    if (request->body.len == 0) {
+        api_reply_error(request, 400, "BAD_REQUEST", "a body of JSON is missing");
+        return false;
+    }
     request->json = json_loadb((const char *)request->body.data, request->body.len,
                                JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
     if (request->json == NULL) {
@@ -329,6 +333,8 @@ static enum MHD_Result begin(struct api_request *request, const char *method)
     if (!route_find(api, request->method, request->path, &request->arena, &request->match, &err) ||
         !query_split(request->query, &request->arena, request->queries, &request->query_count, &err))
         return refuse(request, 400, "BAD_REQUEST", err.text);
+    if (request->match.entry == NULL)
+        request->match.entry = dashboard_entry(request);
     if (request->match.entry == NULL)
         return no_route(request);
     look_at_body(request);

@@ -1,5 +1,6 @@
 /* Whether the broker lives and is ready: for supervisors and load balancers. Without a key, and without telling more. */
 #include "api/api_internal.h"
+#include "broker/broker.h"
 
 static void reply_text(struct api_request *request, unsigned status, struct str text)
 {
@@ -10,7 +11,10 @@ static void reply_text(struct api_request *request, unsigned status, struct str 
 
 static void healthz(struct api_request *request)
 {
-    reply_text(request, 200, STR("ok\n"));
+    if (broker_stuck_reactors(api_broker(request)) == 0)
+        reply_text(request, 200, STR("ok\n"));
+    else
+        reply_text(request, 503, STR("reactors do not turn\n"));
 }
 
 static void readyz(struct api_request *request)
@@ -26,9 +30,10 @@ static const struct api_route routes[] = {
      .path = "/healthz",
      .handle = healthz,
      .access = API_PUBLIC,
-     .summary = "Whether the process answers",
+     .summary = "Whether the broker lives: 503 if a reactor has not turned for seconds",
      .answer = "{'type':'string','example':'ok'}",
-     .answer_type = "text/plain"},
+     .answer_type = "text/plain",
+     .errors = "503 SERVICE_UNAVAILABLE"},
     {.method = API_GET,
      .path = "/readyz",
      .handle = readyz,

@@ -15,7 +15,7 @@
 #define LOGINS_AT_ONCE 2
 
 static const char user_schema[] =
-    "{'type':'object','properties':{'username':{'type':'string'},"
+    "{'type':'object','required':['username','role'],'properties':{'username':{'type':'string'},"
     "'role':{'type':'string','enum':['administrator','viewer']},'description':{'type':'string'},"
     "'backend':{'type':'string','enum':['local']}}}";
 
@@ -83,13 +83,18 @@ static void check_login(struct api_request *request, const char *username, const
     if (request->response == NULL && !right)
         refuse_login(request, username, address);
     if (right) {
-        char token[TOKEN_TEXT_BYTES];
-        tokens_issue(request->api->tokens, user.username, clock_mono_ms(), token);
+        bool session = json_is_true(json_object_get(api_body(request), "session"));
+        char secret[TOKEN_TEXT_BYTES];
+        if (session)
+            login_session_grant(request, user.username, secret);
+        else
+            tokens_issue(request->api->tokens, user.username, TOKEN_OF_BEARER, clock_mono_ms(), secret);
         api_reply_json(request, 200,
-                       json_pack("{s:s, s:s, s:s, s:s, s:{s:s}}", "token", token, "username", user.username,
-                                 "role", user.role, "version", VARVE_VERSION, "license", "edition",
-                                 "opensource"));
-        mem_wipe(token, sizeof(token));
+                       json_pack("{s:s, s:s, s:s, s:s, s:{s:s}, s:b}", session ? "session" : "token", secret,
+                                 "username", user.username, "role", user.role, "version", VARVE_VERSION,
+                                 "license", "edition", "opensource", "initial_password",
+                                 initial_password_is_set(api_catalog(request), user.username)));
+        mem_wipe(secret, sizeof(secret));
         LOG_INFO("dashboard login", LOG_TEXT("username", user.username), LOG_TEXT("address", address));
     }
     catalog_dashboard_user_free(&user);
@@ -118,6 +123,7 @@ static void logout(struct api_request *request)
 {
     if (api_caller(request)->proof == API_PROOF_TOKEN)
         tokens_drop(request->api->tokens, request->caller.token_hash);
+    login_session_end(request);
     api_reply_none(request);
 }
 
@@ -234,7 +240,8 @@ static void remove_user(struct api_request *request)
     if (caller->proof == API_PROOF_TOKEN && strcmp(caller->name, user.username) == 0) {
         api_reply_error(request, 400, "NOT_ALLOWED", "nobody deletes himself");
     } else if (others_administer(request, &user)) {
-        if (catalog_dashboard_user_delete(api_catalog(request), str_of(user.username), &err)) {
+        if (initial_password_unmark(api_catalog(request), user.username, &err) &&
+            catalog_dashboard_user_delete(api_catalog(request), str_of(user.username), &err)) {
             tokens_drop_user(request->api->tokens, user.username, NULL);
             api_reply_none(request);
         } else {
@@ -281,7 +288,8 @@ static void change_password(struct api_request *request)
         bool ok = password_hash(str_of(text_of(api_body(request), "new_pwd")), hash, &err);
         if (ok) {
             replace(&user.password_hash, hash);
-            ok = catalog_dashboard_user_update(api_catalog(request), &user, &err);
+            ok = catalog_dashboard_user_update(api_catalog(request), &user, &err) &&
+                 initial_password_unmark(api_catalog(request), user.username, &err);
         }
         if (ok) {
             bool own = api_caller(request)->proof == API_PROOF_TOKEN;
@@ -308,8 +316,10 @@ bool api_first_administrator(struct catalog *catalog, char password[API_PASSWORD
     password_generate(password, 16);
     const struct catalog_dashboard_user admin = {
         .username = (char *)"admin", .password_hash = hash, .role = (char *)"administrator"};
-    bool ok =
-        password_hash(str_of(password), hash, err) && catalog_dashboard_user_create(catalog, &admin, err);
+    bool ok = password_hash(str_of(password), hash, err) &&
+              initial_password_unmark(catalog, admin.username, err) &&
+              initial_password_mark(catalog, admin.username, err) &&
+              catalog_dashboard_user_create(catalog, &admin, err);
     if (!ok)
         mem_wipe(password, API_PASSWORD_BYTES);
     return ok;
@@ -323,12 +333,18 @@ static const struct api_route routes[] = {
      .handle = login,
      .access = API_PUBLIC,
      .summary = "A token for a user's name and password",
-     .description = "The token is sent as Authorization: Bearer. It lives for an hour after its last use.",
+     .description =
+         "The token is sent as Authorization: Bearer. It lives for an hour after its last use. With session "
+         "there is "
+         "no token: an HttpOnly cookie is set, and session, which the page sends along as X-Varve-Session.",
      .body = "{'type':'object','required':['username','password'],'properties':{'username':{'type':'string',"
-             "'maxLength':200},'password':{'type':'string','maxLength':200}}}",
+             "'maxLength':200},'password':{'type':'string','maxLength':200},'session':{'type':'boolean'}}}",
      .max_body_bytes = 4096,
-     .answer = "{'type':'object','properties':{'token':{'type':'string'},'username':{'type':'string'},"
-               "'role':{'type':'string'},'version':{'type':'string'},'license':{'type':'object'}}}",
+     .answer =
+         "{'type':'object','required':['username','role','version'],'properties':{'token':{'type':'string'},"
+         "'session':{'type':'string'},'username':{'type':'string'},'role':{'type':'string','enum':"
+         "['administrator','viewer']},'version':{'type':'string'},'license':{'type':'object','properties':"
+         "{'edition':{'type':'string'}}},'initial_password':{'type':'boolean'}}}",
      .errors = "401 BAD_USERNAME_OR_PWD; 429 TOO_MANY_REQUESTS"},
     {.method = API_POST,
      .path = "/api/v5/logout",

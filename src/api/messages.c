@@ -342,9 +342,10 @@ static const struct api_param retained_params[] = {
     "{'type':'object','properties':{'id':{'type':'string'},'reason_code':{'type':'integer'},'message':{" \
     "'type':'string'}}}"
 #define RETAINED                                                                                          \
-    "{'type':'object','properties':{'topic':{'type':'string'},'qos':{'type':'integer'},'payload_bytes':{" \
+    "{'type':'object','required':['topic','qos'],'properties':{'topic':{'type':'string'},'qos':{'type':'" \
+    "integer'},'payload_bytes':{"                                                                         \
     "'type':'integer'},'expires_at':{'type':'string'},'payload':{'type':'string','format':'byte'},"       \
-    "'user_properties':{'type':'object'}}}"
+    "'user_properties':" MESSAGE_HEADERS "}}"
 
 static const struct api_route routes[] = {
     {.method = API_POST,
@@ -370,8 +371,8 @@ static const struct api_route routes[] = {
      .access = API_READ,
      .summary = "Retained messages, without their payloads",
      .params = retained_params,
-     .answer = "{'type':'object','properties':{'data':{'type':'array','items':" RETAINED
-               "},'meta':{'type':'object'}}}"},
+     .answer =
+         "{'type':'object','properties':{'data':{'type':'array','items':" RETAINED "},'meta':" API_META "}}"},
     {.method = API_GET,
      .path = "/api/v5/mqtt/retainer/message/{topic*}",
      .handle = retained_show,

@@ -6,8 +6,8 @@
 #include "broker/credentials.h"
 #include "catalog/catalog.h"
 
-static const char user_schema[] =
-    "{'type':'object','properties':{'user_id':{'type':'string'},'is_superuser':{'type':'boolean'}}}";
+static const char user_schema[] = "{'type':'object','required':['user_id'],'properties':{'user_id':{'type':'"
+                                  "string'},'is_superuser':{'type':'boolean'}}}";
 
 static const struct api_component components[] = {{"mqtt_user", user_schema}};
 
@@ -153,7 +153,9 @@ static const struct api_route routes[] = {
      .access = API_READ,
      .summary = "The ways that users of the catalog log in",
      .description = "Tokens and certificates are in the configuration alone.",
-     .answer = "{'type':'array','items':{'type':'object'}}"},
+     .answer = "{'type':'array','items':{'type':'object','properties':{'id':{'type':'string'},"
+               "'backend':{'type':'string'},'mechanism':{'type':'string'},'user_id_type':{'type':'string'},'"
+               "enable':{'type':'boolean'}}}}"},
     {.method = API_GET,
      .path = PREFIX,
      .handle = list,
@@ -161,7 +163,7 @@ static const struct api_route routes[] = {
      .summary = "Users of MQTT clients",
      .params = list_params,
      .answer =
-         "{'type':'object','properties':{'data':{'type':'array','items':" USER "},'meta':{'type':'object'}}}",
+         "{'type':'object','properties':{'data':{'type':'array','items':" USER "},'meta':" API_META "}}",
      .errors = "404 NOT_FOUND"},
     {.method = API_POST,
      .path = PREFIX,

@@ -154,8 +154,15 @@ static json_t *responses(const struct api_route *route)
 
 static json_t *operation(const struct api_entry *entry)
 {
-    static const char *const who[] = {"administrator", "administrator or viewer",
-                                      "administrator or publisher", "any role", "without a key"};
+    static const char *const who[] = {
+        [API_ADMINISTER] = "administrator",
+        [API_READ] = "administrator or viewer",
+        [API_READ_STATIONS] = "administrator, viewer or consumer",
+        [API_CONSUME] = "administrator or consumer",
+        [API_PUBLISH] = "administrator or publisher",
+        [API_ANY_ROLE] = "any role",
+        [API_PUBLIC] = "without a key",
+    };
     const struct api_route *route = entry->route;
     json_t *out = json_pack("{s:[s], s:s, s:o, s:o, s:o}", "tags", entry->table->tag, "summary",
                             route->summary, "operationId", operation_id(route), "parameters",
@@ -191,12 +198,24 @@ static json_t *paths(const struct api *api)
     return out;
 }
 
+/* Several tables may have one tag: the first one's description is its. */
+static json_t *tags_of(const struct api *api)
+{
+    json_t *tags = json_array(), *known = json_object();
+    for (size_t i = 0; i < api->table_count; i++) {
+        const struct api_table *table = api->tables[i];
+        if (json_object_get(known, table->tag) == NULL)
+            json_array_append_new(
+                tags, json_pack("{s:s, s:s}", "name", table->tag, "description", table->description));
+        json_object_set_new(known, table->tag, json_true());
+    }
+    json_decref(known);
+    return tags;
+}
+
 json_t *openapi_document(const struct api *api)
 {
-    json_t *tags = json_array();
-    for (size_t i = 0; i < api->table_count; i++)
-        json_array_append_new(tags, json_pack("{s:s, s:s}", "name", api->tables[i]->tag, "description",
-                                              api->tables[i]->description));
+    json_t *tags = tags_of(api);
     json_t *schemas = json_copy(api->components);
     json_object_set_new(schemas, "error",
                         json_pack("{s:s, s:{s:{s:s}, s:{s:s}}}", "type", "object", "properties", "code",
@@ -222,7 +241,7 @@ static const struct api_route routes[] = {
      .handle = show,
      .access = API_PUBLIC,
      .summary = "This description",
-     .answer = "{'type':'object'}"},
+     .answer = API_ANY},
 };
 
 const struct api_table openapi_table = {

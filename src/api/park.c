@@ -8,10 +8,11 @@
  * parking. A waker outlives its request: it holds no more than a pointer that is taken away at the request's end.
  *
  * A suspended connection is not looked at by the HTTP library, so once a second the clock asks the kernel whether the
- * client has hung up; half-closed counts. It also ends connections whose request does not come to an end.
+ * client has hung up; half-closed counts. It also ends connections whose request does not come to an end, and has the pool
+ * look at the broker's figures, for monitor.c.
  *
  * Locks: waker.lock before api.wait_lock before the pool's. */
-#include "api/api_internal.h"
+#include "api/monitor_internal.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -243,6 +244,23 @@ static void run_due(struct api *api, int64_t now_ms)
     }
 }
 
+static void run_look(struct worker_job *job)
+{
+    struct api *api = CONTAINER_OF(job, struct api, look);
+    monitor_look(api, clock_mono_ms());
+    atomic_store(&api->looking, false);
+}
+
+/* One look at a time. None once the server closes: its pool ends. */
+static void look(struct api *api)
+{
+    if (atomic_load(&api->closing) || atomic_exchange(&api->looking, true))
+        return;
+    api->look.run = run_look;
+    if (!worker_pool_submit(api->pool, &api->look, NULL))
+        atomic_store(&api->looking, false);
+}
+
 static void wait_until(struct api *api, int64_t at_ms)
 {
     struct timespec until = {.tv_sec = at_ms / 1000, .tv_nsec = at_ms % 1000 * 1000000};
@@ -252,7 +270,7 @@ static void wait_until(struct api *api, int64_t at_ms)
 static void *clock_run(void *arg)
 {
     struct api *api = arg;
-    int64_t sweep_ms = clock_mono_ms() + SWEEP_MS;
+    int64_t sweep_ms = clock_mono_ms();
     pthread_mutex_lock(&api->wait_lock);
     while (!api->clock_stop) {
         int64_t now_ms = clock_mono_ms();
@@ -261,6 +279,7 @@ static void *clock_run(void *arg)
             end_gone(api);
             end_slow_peers(api, now_ms);
             sweep_ms = now_ms + SWEEP_MS;
+            look(api);
         }
         struct heap_node *next = heap_min(&api->parked);
         wait_until(api, next != NULL && next->key < sweep_ms ? next->key : sweep_ms);

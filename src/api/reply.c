@@ -33,6 +33,11 @@ struct stations *api_stations(const struct api_request *request)
     return request->api->stations;
 }
 
+struct connectors *api_connectors(const struct api_request *request)
+{
+    return request->api->connectors;
+}
+
 const struct api_caller *api_caller(const struct api_request *request)
 {
     return &request->caller.face;
@@ -100,6 +105,14 @@ void api_reply_bytes(struct api_request *request, unsigned status, const char *c
     set_reply(request, status,
               MHD_create_response_from_buffer_with_free_callback(bytes->len, bytes->data, mem_free));
     *bytes = (struct buf){0};
+}
+
+void reply_static(struct api_request *request, unsigned status, const char *content_type, const void *bytes,
+                  size_t len)
+{
+    api_reply_header(request, "Content-Type", content_type);
+    set_reply(request, status,
+              MHD_create_response_from_buffer(len, (void *)(uintptr_t)bytes, MHD_RESPMEM_PERSISTENT));
 }
 
 static int append_json(const char *bytes, size_t len, void *arg)

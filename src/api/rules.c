@@ -301,7 +301,7 @@ static const struct api_param user_params[] = {
 #define OF_USER   "{'$ref':'#/components/schemas/acl_of_user'}"
 #define OF_CLIENT "{'$ref':'#/components/schemas/acl_of_client'}"
 #define LIST(item) \
-    "{'type':'object','properties':{'data':{'type':'array','items':" item "},'meta':{'type':'object'}}}"
+    "{'type':'object','properties':{'data':{'type':'array','items':" item "},'meta':" API_META "}}"
 #define BODY "{'type':'object','required':['rules'],'properties':{" RULES "}}"
 
 static const struct api_route routes[] = {

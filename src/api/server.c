@@ -3,12 +3,16 @@
  * libmicrohttpd has one thread here, with epoll; decision 0009 tells why. Stopping goes in steps: no new connections; what is
  * parked comes to its end; what is under way is answered; then nothing may be suspended any more, and the library ends. */
 #include "api/api_internal.h"
+#include "api/connectors_internal.h"
+#include "api/jobs_internal.h"
+#include "api/monitor_internal.h"
 #include "api/stations_internal.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/thread.h"
 #include "catalog/catalog.h"
 #include "net/net.h"
 
@@ -45,15 +49,23 @@ static void assert_unique(const struct api *api, const struct api_route *route)
     }
 }
 
+/* Takes the schema. */
+static void add_component(struct api *api, const char *name, json_t *schema)
+{
+    assert(json_object_get(api->components, name) == NULL);
+    json_object_set_new(api->components, name, schema);
+}
+
 void api_register(struct api *api, const struct api_table *table)
 {
     api->tables = mem_realloc(api->tables, (api->table_count + 1) * sizeof(struct api_table *));
     api->tables[api->table_count++] = table;
     for (size_t i = 0; i < table->component_count; i++) {
         const struct api_component *component = &table->components[i];
-        assert(json_object_get(api->components, component->name) == NULL);
-        json_object_set_new(api->components, component->name, own_schema(component->schema, component->name));
+        add_component(api, component->name, own_schema(component->schema, component->name));
     }
+    for (size_t i = 0; i < table->made_count; i++)
+        add_component(api, table->made[i].name, table->made[i].make());
     api->entries = mem_realloc(api->entries, (api->entry_count + table->count) * sizeof(*api->entries));
     for (size_t i = 0; i < table->count; i++) {
         const struct api_route *route = &table->routes[i];
@@ -77,39 +89,55 @@ void api_register_metrics(struct api *api, api_metrics_fn *write, void *context)
 struct api *api_new(const struct api_options *options)
 {
     static const struct api_table *const own[] = {
-        &health_table, &openapi_table, &metrics_table, &mqtt_users_table, &banned_table,   &rules_table,
-        &login_table,  &api_key_table, &stats_table,   &clients_table,    &messages_table,
+        &health_table,        &openapi_table,  &metrics_table,       &mqtt_users_table, &banned_table,
+        &rules_table,         &login_table,    &login_session_table, &api_key_table,    &stats_table,
+        &clients_table,       &monitor_table,  &alarms_table,        &logs_table,       &listeners_table,
+        &subscriptions_table, &messages_table,
     };
     static const struct api_table *const of_stations[] = {
-        &stations_table,
-        &stations_messages_table,
-        &stations_produce_table,
-        &stations_groups_table,
+        &stations_table,      &stations_messages_table, &stations_produce_table, &stations_groups_table,
+        &stations_tier_table, &stations_files_table,    &stations_reset_table,   &jobs_table,
     };
     struct api *api = mem_zalloc(sizeof(*api));
-    pthread_condattr_t monotonic;
     api->broker = options->broker;
     api->stations = options->stations;
+    api->connectors = options->connectors;
+    api->rules = options->rules;
+    api->sinks = options->sinks;
     api->catalog = options->catalog;
     api->started_ms = clock_wall_ms();
     api->next_id = random_u64() & 0xFFFFFFFFFFFF0000u; /* ids of two runs of the broker differ in the log */
-    sha256_of(options->admin_key, api->machine_hash);
+    secret_hash_of(options->admin_key, api->machine_hash);
     api->components = json_object();
     api->tokens = tokens_new();
+    api->jobs = jobs_new();
     api->login_limit = login_limit_new();
+    api->monitor = monitor_new();
+    api->alarms = options->alarms;
     list_init(&api->peers);
     pthread_mutex_init(&api->log_lock, NULL);
     pthread_mutex_init(&api->wait_lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&api->wait_changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    for (size_t i = 0; i < LENGTH(own); i++)
-        api_register(api, own[i]);
+    cond_init_monotonic(&api->wait_changed);
+    for (size_t i = 0; i < LENGTH(own); i++) {
+        if (own[i] != &alarms_table || options->alarms != NULL)
+            api_register(api, own[i]);
+    }
     for (size_t i = 0; options->stations != NULL && i < LENGTH(of_stations); i++)
         api_register(api, of_stations[i]);
     if (options->stations != NULL)
         api_register_metrics(api, stations_metrics, options->stations);
+    if (options->connectors != NULL) {
+        api_register(api, &connectors_table);
+        api_register_metrics(api, connectors_metrics, options->connectors);
+    }
+    if (options->sinks != NULL) {
+        api_register(api, &actions_table);
+        api_register_metrics(api, actions_metrics, options->sinks);
+    }
+    if (options->rules != NULL) {
+        api_register(api, &rule_engine_table);
+        api_register_metrics(api, rule_engine_metrics, options->rules);
+    }
     return api;
 }
 
@@ -117,6 +145,7 @@ void api_free(struct api *api)
 {
     if (api == NULL)
         return;
+    jobs_free(api->jobs);
     for (size_t i = 0; i < api->entry_count; i++)
         json_decref(api->entries[i].body_schema);
     for (size_t i = 0; i < api->options.host_count; i++)
@@ -125,6 +154,8 @@ void api_free(struct api *api)
     json_decref(api->components);
     tokens_free(api->tokens);
     login_limit_free(api->login_limit);
+    monitor_free(api->monitor);
+    listeners_free(api);
     heap_free(&api->parked);
     pthread_cond_destroy(&api->wait_changed);
     pthread_mutex_destroy(&api->wait_lock);
@@ -220,10 +251,11 @@ bool api_open(struct api *api, const struct api_listener_options *options, struc
     struct buf cert = {0}, key = {0};
     copy_options(api, options);
     int fd = -1;
-    bool ok = read_certificate(options, &cert, &key, err) &&
-              (fd = listener_socket(options->bind, api->address, err)) >= 0 &&
-              (api->pool = worker_pool_new("http-worker", POOL_THREADS, POOL_QUEUE, err)) != NULL &&
-              park_start(api, err);
+    bool ok =
+        read_certificate(options, &cert, &key, err) &&
+        ((fd = listener_socket(options->bind, api->address, err)) >= 0 || error_wrap(err, "listener http")) &&
+        (api->pool = worker_pool_new("http-worker", POOL_THREADS, POOL_QUEUE, err)) != NULL &&
+        park_start(api, err);
     if (!ok && fd >= 0)
         close(fd);
     if (ok) {

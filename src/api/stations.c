@@ -104,8 +104,14 @@ static void reply_removed(struct api_request *request, bool ok, const struct err
 static void remove_station(struct api_request *request)
 {
     struct error err;
+    const char *table = api_query(request, "tier");
+    if (table != NULL && strcmp(table, "keep") != 0 && strcmp(table, "delete") != 0) {
+        api_reply_error(request, 400, "BAD_REQUEST", "tier: is keep or delete");
+        return;
+    }
     bool ok = stations_delete(api_stations(request), api_path(request, "name"),
-                              api_query_bool(request, "force") == 1, &err);
+                              api_query_bool(request, "force") == 1,
+                              table != NULL && strcmp(table, "delete") == 0, &err);
     reply_removed(request, ok, &err);
 }
 
@@ -188,6 +194,15 @@ static const struct api_param force_params[] = {
     {.name = NULL},
 };
 
+static const struct api_param delete_params[] = {
+    {.name = "force", .type = API_BOOLEAN, .description = "although somebody uses it, or is a member"},
+    {.name = "tier",
+     .type = API_STRING,
+     .description =
+         "keep (default) leaves the table in the store, to be read or recovered; delete removes it"},
+    {.name = NULL},
+};
+
 /* Units are checked where the object is read: its errors say more than a schema's. */
 #define DURATION \
     "{'anyOf':[{'type':'string'},{'type':'integer'}],'description':'7d, 1h30m, 250ms; a number: ms',"
@@ -202,13 +217,15 @@ static const struct api_param force_params[] = {
     "'messages':{'type':'integer','default':0},"                                                       \
     "'acked':{'type':'boolean','default':false,'description':'what all groups have acknowledged goes'}}}," \
     "'sync':{'type':'string','default':'commit','description':'commit, none, or an interval such as 100ms'}," \
+    "'compression':{'type':'string','enum':['none','zstd'],'default':'none','description':'of what lies on disk'}," \
     "'dedup_window':" DURATION "'default':'2m'},'ack_wait':" DURATION "'default':'30s'},"              \
     "'max_deliveries':{'type':'integer','default':10},'max_ack_pending':{'type':'integer','default':1000}," \
     "'max_message_bytes':" SIZE "'default':'1MiB'},"                                                   \
     "'tier':{'type':'object','properties':{'enabled':{'type':'boolean','default':false},"              \
     "'connector':{'type':'string'},'bucket':{'type':'string'},'prefix':{'type':'string'},"             \
     "'upload_bytes':" SIZE "'default':'32MiB'},'upload_interval':" DURATION "'default':'5m'},"         \
-    "'retention_age':" DURATION "'default':'0'},'disk_budget':" SIZE "'default':'10GiB'},"             \
+    "'retention_age':" DURATION "'default':'0'},'scrub_interval':" DURATION "'default':'7d'},"           \
+    "'disk_budget':" SIZE "'default':'10GiB'},"                                                        \
     "'when_full':{'type':'string','description':'block or drop_oldest','default':'block'}}}"
 
 static const struct api_component components[] = {
@@ -218,10 +235,14 @@ static const struct api_component components[] = {
     {"station_change", "{'type':'object','properties':{'name':{'type':'string','description':'the same'},"
      STATION_PROPERTIES "}}"},
     {"station",
-     "{'type':'object','properties':{'name':{'type':'string'}," STATION_PROPERTIES ","
-     "'state':{'type':'object','properties':{"
+     "{'type':'object','required':['name','description','topics','retention','tier','state'],'properties':{"
+     "'name':{'type':'string'}," STATION_PROPERTIES ","
+     "'state':{'type':'object','required':['status','messages','bytes','disk_bytes','first_offset','next_offset',"
+     "'messages_in','rate_in','rate_bytes_in','readers','groups','uses'],'properties':{"
      "'status':{'type':'string','enum':['running','read_only','failed']},"
-     "'error':{'type':'string','nullable':true},'messages':{'type':'integer'},'bytes':{'type':'integer'},"
+     "'error':{'type':'string','nullable':true},"
+     "'warning':{'type':'string','nullable':true,'description':'it runs, but is worth a look'},"
+     "'messages':{'type':'integer'},'bytes':{'type':'integer'},"
      "'disk_bytes':{'type':'integer'},'segments':{'type':'integer'},'first_offset':{'type':'integer'},"
      "'next_offset':{'type':'integer'},'first_time':{'type':'string','format':'date-time','nullable':true},"
      "'last_time':{'type':'string','format':'date-time','nullable':true},"
@@ -229,9 +250,16 @@ static const struct api_component components[] = {
      "'bytes_in':{'type':'integer'},'duplicates':{'type':'integer'},'refused':{'type':'integer'},"
      "'rate_in':{'type':'integer','description':'messages in the last second'},"
      "'rate_bytes_in':{'type':'integer'},'readers':{'type':'integer'},'groups':{'type':'integer'},"
-     "'uses':{'type':'array','items':{'type':'string'},'description':'who needs it'}}}}}"},
+     "'uses':{'type':'array','items':{'type':'string'},'description':'who needs it'},"
+     "'tier':{'type':'object','nullable':true,'description':'null: it has none','required':['status','messages',"
+     "'files','stored_bytes','lag_messages','lag_bytes','lag_seconds'],'properties':{"
+     "'status':{'type':'string','enum':['opening','running','waiting','fenced','failed']},"
+     "'error':{'type':'string','nullable':true},'messages':{'type':'integer'},'files':{'type':'integer'},"
+     "'stored_bytes':{'type':'integer'},'lag_messages':{'type':'integer','description':'expelled and not committed'},"
+     "'lag_bytes':{'type':'integer'},'lag_seconds':{'type':'number'}}}}}}}"},
     {"station_group",
-     "{'type':'object','properties':{'name':{'type':'string'},'filter':{'type':'string'},"
+     "{'type':'object','required':['name','filter','acked_offset','next_offset','in_flight','lag','delivered',"
+     "'redelivered','acknowledged','dead_letters','members'],'properties':{'name':{'type':'string'},'filter':{'type':'string'},"
      "'acked_offset':{'type':'integer','description':'every message below is acknowledged'},"
      "'next_offset':{'type':'integer','description':'the next to be delivered for the first time'},"
      "'in_flight':{'type':'integer'},'lag':{'type':'integer','description':'messages not acknowledged'},"
@@ -244,13 +272,13 @@ static const struct api_component components[] = {
 #define STATION "{'$ref':'#/components/schemas/station'}"
 #define GROUP   "{'$ref':'#/components/schemas/station_group'}"
 #define LIST_OF(one) \
-    "{'type':'object','properties':{'data':{'type':'array','items':" one "},'meta':{'type':'object'}}}"
+    "{'type':'object','properties':{'data':{'type':'array','items':" one "},'meta':" API_META "}}"
 
 static const struct api_route routes[] = {
     {.method = API_GET,
      .path = "/api/v5/stations",
      .handle = list,
-     .access = API_READ,
+     .access = API_READ_STATIONS,
      .summary = "Stations, by name",
      .params = list_params,
      .answer = LIST_OF(STATION)},
@@ -267,7 +295,7 @@ static const struct api_route routes[] = {
     {.method = API_GET,
      .path = "/api/v5/stations/{name}",
      .handle = show,
-     .access = API_READ,
+     .access = API_READ_STATIONS,
      .summary = "One station, with its state",
      .answer = STATION,
      .errors = "404 NOT_FOUND"},
@@ -284,7 +312,7 @@ static const struct api_route routes[] = {
      .handle = remove_station,
      .access = API_ADMINISTER,
      .summary = "Deletes a station with all that it holds",
-     .params = force_params,
+     .params = delete_params,
      .errors = "404 NOT_FOUND; 409 IN_USE"},
     {.method = API_POST,
      .path = "/api/v5/stations/{name}/purge",
@@ -296,7 +324,7 @@ static const struct api_route routes[] = {
     {.method = API_GET,
      .path = "/api/v5/stations/{name}/groups",
      .handle = list_groups,
-     .access = API_READ,
+     .access = API_READ_STATIONS,
      .summary = "The consumer groups of a station",
      .params = page_params,
      .answer = LIST_OF(GROUP),
@@ -304,7 +332,7 @@ static const struct api_route routes[] = {
     {.method = API_GET,
      .path = "/api/v5/stations/{name}/groups/{group}",
      .handle = show_group,
-     .access = API_READ,
+     .access = API_READ_STATIONS,
      .summary = "One group: position, lag, in flight",
      .answer = GROUP,
      .errors = "404 NOT_FOUND"},
@@ -313,6 +341,7 @@ static const struct api_route routes[] = {
      .handle = remove_group,
      .access = API_ADMINISTER,
      .summary = "Forgets a group and its position",
+     .description = "One with members starts anew for them by force, where their subscriptions say.",
      .params = force_params,
      .errors = "404 NOT_FOUND; 409 IN_USE"},
 };

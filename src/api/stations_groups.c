@@ -168,7 +168,7 @@ static const struct api_route routes[] = {
     {.method = API_POST,
      .path = "/api/v5/stations/{name}/groups/{group}/fetch",
      .handle = fetch,
-     .access = API_ADMINISTER,
+     .access = API_CONSUME,
      .summary = "Takes messages as a member of a group; made if there is none",
      .description = "Each is to be acknowledged within ack_wait, or comes again.",
      .body = "{'type':'object','additionalProperties':false,'properties':{"
@@ -179,13 +179,13 @@ static const struct api_route routes[] = {
              "(default), last:N, offset:N, time:T'},"
              "'filter':{'type':'string','description':'a topic filter, of the group, if it is new'}}}",
      .answer = "{'type':'object','properties':{'data':{'type':'array','items':" MESSAGE_SCHEMA
-               "},'meta':{'type':'object','properties':{'count':{'type':'integer'}}}}}",
+               "},'meta':" API_META "}}",
      .errors = "404 NOT_FOUND",
      .frequent = true},
     {.method = API_POST,
      .path = "/api/v5/stations/{name}/groups/{group}/ack",
      .handle = ack,
-     .access = API_ADMINISTER,
+     .access = API_CONSUME,
      .summary = "Acknowledges messages of a group, or gives them back",
      .description = "Those of `nack` are delivered again at once. What is settled already is not counted.",
      .body = "{'type':'object','additionalProperties':false,'properties':{'offsets':" OFFSETS

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #define READS_MAX     256
@@ -91,6 +92,11 @@ static enum api_step next(void *state, struct buf *out)
         case STATION_READ_FAILED:
             LOG_ERROR("reading a station over HTTP is cut off", LOG_ERROR_OF(&err));
             return API_STREAM_FAIL;
+        case STATION_READ_WAITS:
+            reading->ops.wait_ms = API_PARK_MS_MAX;
+            if (station_read_watch(reading->read, wake, reading->waker))
+                return API_STREAM_WAIT;
+            break;
         case STATION_READ_TIMEOUT: {
             bool again;
             enum api_step step = at_end(reading, &again);
@@ -178,8 +184,10 @@ static void show(struct api_request *request)
         .follow = follow,
         .wait_ms = wait_ms,
     };
-    snprintf(offset, sizeof(offset), "%llu", (unsigned long long)station_read_offset(read));
-    api_reply_header(request, "Varve-From-Offset", offset);
+    uint64_t begin = station_read_offset(read);
+    snprintf(offset, sizeof(offset), "%" PRIu64, begin);
+    if (begin != UINT64_MAX)
+        api_reply_header(request, "Varve-From-Offset", offset);
     api_reply_stream(request, 200, types[reading->format], &reading->ops, reading);
 }
 
@@ -226,7 +234,7 @@ static const struct api_route routes[] = {
     {.method = API_GET,
      .path = "/api/v5/stations/{name}/messages",
      .handle = show,
-     .access = API_READ,
+     .access = API_READ_STATIONS,
      .summary = "Reads a station, as a stream: an object a line",
      .description =
          "The header Varve-From-Offset of the answer tells where it begins. csv: with a headline; raw: the "

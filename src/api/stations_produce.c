@@ -4,7 +4,8 @@
  *
  * One body is one message, or, as NDJSON, a message a line. Lines are taken in chunks, in their order, each when the one before is
  * on disk: that is the back-pressure, and what bounds the memory. A line that is no message is answered with its error, and
- * the others are stored. When the log's queue is full, a chunk is tried again for a while.
+ * the others are stored. When the log's queue is full, a chunk is tried again for a while. When the disk takes a chunk not,
+ * nothing behind it is stored.
  *
  * The chunk is the station's until it is done, even if the client has gone: so it is counted, and has copies of its own. */
 #include "api/stations_internal.h"
@@ -181,6 +182,16 @@ static void fill(struct api_request *request, struct producing *state)
     }
 }
 
+/* What comes behind a chunk that is not stored must not be stored before it, when it is sent again. */
+static void fail_rest(struct api_request *request, struct producing *state)
+{
+    struct str line;
+    while (str_next(&state->rest, '\n', &line)) {
+        if (str_trim(line).len > 0)
+            fail_line(request, state, state->line_count++, &state->chunk->err);
+    }
+}
+
 static void note_results(struct api_request *request, struct producing *state)
 {
     struct chunk *chunk = state->chunk;
@@ -192,7 +203,9 @@ static void note_results(struct api_request *request, struct producing *state)
             *result = (struct line_result){
                 .status = 200, .offset = chunk->offsets[i], .duplicate = chunk->duplicates[i]};
     }
-    if (!chunk->failed)
+    if (chunk->failed)
+        fail_rest(request, state);
+    else
         state->began_ms = clock_mono_ms();
     chunk->count = 0;
 }

@@ -5,6 +5,7 @@
 #include "api/stations_internal.h"
 
 #include "mqtt/mqtt.h"
+#include "table/cells.h"
 
 #include <inttypes.h>
 
@@ -131,29 +132,10 @@ void message_print_csv_head(struct buf *out)
                             "headers,properties\r\n"));
 }
 
-static bool wants_quotes(struct str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (strchr(",\"\r\n", text.data[i]) != NULL && text.data[i] != '\0')
-            return true;
-    }
-    return false;
-}
-
 static void append_cell(struct buf *out, struct str text)
 {
     buf_append_byte(out, ',');
-    if (!wants_quotes(text)) {
-        buf_append_str(out, text);
-        return;
-    }
-    buf_append_byte(out, '"');
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] == '"')
-            buf_append_byte(out, '"');
-        buf_append_byte(out, (uint8_t)text.data[i]);
-    }
-    buf_append_byte(out, '"');
+    csv_append_field(out, text);
 }
 
 static void append_json_cell(struct buf *out, struct str props,

@@ -124,11 +124,35 @@ static const struct api_param status_params[] = {
     {.name = NULL},
 };
 
-#define FIGURES "{'oneOf':[{'type':'array','items':{'type':'object'}},{'type':'object'}]}"
-#define NODE                                                                                   \
-    "{'type':'object','properties':{'node':{'type':'string'},'node_status':{'type':'string'}," \
-    "'version':{'type':'string'},'uptime':{'type':'integer','description':'ms'},"              \
-    "'connections':{'type':'integer'},'live_connections':{'type':'integer'},'max_fds':{'type':'integer'}}}"
+/* A list of one node, or with ?aggregate=true the figures alone. */
+#define FIGURES(name)                                                              \
+    "{'oneOf':[{'type':'array','items':{'$ref':'#/components/schemas/" name "'}}," \
+    "{'$ref':'#/components/schemas/" name "'}]}"
+#define N(name) ",'" name "':{'type':'integer'}"
+
+/* Names that there may be more of: their values are integers, too. */
+static const struct api_component components[] = {
+    {"list_meta", "{'type':'object','properties':{'page':{'type':'integer'},'limit':{'type':'integer'},"
+                  "'count':{'type':'integer','description':'of all pages; absent: not known'},"
+                  "'hasnext':{'type':'boolean'}}}"},
+    {"stats", "{'type':'object','properties':{'node':{'type':'string'}" N("connections.count")
+                  N("live_connections.count") N("sessions.count") N("channels.count") N("subscriptions.count")
+                      N("subscriptions.shared.count") N("retained.count") N("queued_messages.count")
+                          N("stations.count") N("stations.not_running.count") N("stations.messages.count")
+                              N("stations.bytes") N("stations.disk_bytes") N("stations.groups.count")
+                                  N("stations.readers.count") "}}"},
+    {"metrics", "{'type':'object','properties':{'node':{'type':'string'}" N("client.connected") N(
+                    "bytes.received") N("bytes.sent") N("packets.received") N("packets.publish.received")
+                    N("packets.publish.sent") N("messages.received") N("messages.sent") N("messages.dropped")
+                        N("messages.retained") N("authentication.failure") N("authorization.deny") "}}"},
+};
+
+#define NODE                                                                                                \
+    "{'type':'object','properties':{'node':{'type':'string'},'node_status':{'type':'string'},"              \
+    "'version':{'type':'string'},'uptime':{'type':'integer','description':'ms'},"                           \
+    "'connections':{'type':'integer'},'live_connections':{'type':'integer'},'max_fds':{'type':'integer'},'" \
+    "role':{'type':'string'},'edition':{'type':'string'},"                                                  \
+    "'load1':{'type':'number'},'load5':{'type':'number'},'load15':{'type':'number'}}}"
 
 static const struct api_route routes[] = {
     {.method = API_GET,
@@ -137,14 +161,14 @@ static const struct api_route routes[] = {
      .access = API_READ,
      .summary = "How many there are: connections, sessions, subscriptions",
      .params = aggregate,
-     .answer = FIGURES},
+     .answer = FIGURES("stats")},
     {.method = API_GET,
      .path = "/api/v5/metrics",
      .handle = metrics,
      .access = API_READ,
      .summary = "What has happened since the start: packets, bytes, messages",
      .params = aggregate,
-     .answer = FIGURES},
+     .answer = FIGURES("metrics")},
     {.method = API_GET,
      .path = "/api/v5/nodes",
      .handle = nodes,
@@ -181,4 +205,6 @@ const struct api_table stats_table = {
     .description = "What is there and what has happened",
     .routes = routes,
     .count = LENGTH(routes),
+    .components = components,
+    .component_count = LENGTH(components),
 };

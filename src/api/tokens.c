@@ -1,14 +1,19 @@
-/* Bearer tokens of dashboard users, and the limit on failed logins. Both are in memory only: a restart ends every login.
+/* Tokens of dashboard users, and the limit on failed logins. Both are in memory only: a restart ends every login.
  *
  * A token is 32 random bytes. Kept is its SHA-256, so that a dump of memory or a core file lets nobody in. It lives for an
- * hour after its last use. */
+ * hour after its last use. One is sent as it is, or it is half of a session (login_session.c): neither is taken for the
+ * other. */
 #include "api/api_internal.h"
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
 
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 #define TOKENS_MAX     1000
 #define TOKEN_BYTES    32
@@ -21,18 +26,21 @@
 struct token {
     uint8_t hash[SHA256_HASH_BYTES];
     int64_t expires_ms; /* monotonic; 0: the slot is free */
+    enum token_kind kind;
     char username[CALLER_NAME_BYTES];
 };
 
 struct tokens {
     pthread_mutex_t lock;
     struct token slots[TOKENS_MAX];
+    uint8_t page_key[TOKEN_BYTES]; /* of this process: makes page keys of tokens */
 };
 
 struct tokens *tokens_new(void)
 {
     struct tokens *tokens = mem_zalloc(sizeof(*tokens));
     pthread_mutex_init(&tokens->lock, NULL);
+    random_bytes(tokens->page_key, sizeof(tokens->page_key));
     return tokens;
 }
 
@@ -56,7 +64,8 @@ static struct token *slot_for(struct tokens *tokens)
     return oldest;
 }
 
-void tokens_issue(struct tokens *tokens, const char *username, int64_t now_ms, char out[TOKEN_TEXT_BYTES])
+void tokens_issue(struct tokens *tokens, const char *username, enum token_kind kind, int64_t now_ms,
+                  char out[TOKEN_TEXT_BYTES])
 {
     uint8_t bytes[TOKEN_BYTES];
     random_bytes(bytes, sizeof(bytes));
@@ -65,23 +74,36 @@ void tokens_issue(struct tokens *tokens, const char *username, int64_t now_ms, c
     mem_wipe(bytes, sizeof(bytes));
     pthread_mutex_lock(&tokens->lock);
     struct token *slot = slot_for(tokens);
-    *slot = (struct token){.expires_ms = now_ms + TOKEN_LIFE_MS};
-    sha256_of(str_make(out, len), slot->hash);
+    *slot = (struct token){.expires_ms = now_ms + TOKEN_LIFE_MS, .kind = kind};
+    secret_hash_of(str_make(out, len), slot->hash);
     memccpy(slot->username, username, '\0', sizeof(slot->username) - 1);
     pthread_mutex_unlock(&tokens->lock);
 }
 
-bool tokens_check(struct tokens *tokens, struct str text, int64_t now_ms, char username[CALLER_NAME_BYTES],
-                  uint8_t hash[SHA256_HASH_BYTES])
+void tokens_page_key(const struct tokens *tokens, struct str token, char out[TOKEN_TEXT_BYTES])
+{
+    uint8_t digest[SHA256_HASH_BYTES];
+    unsigned len = 0;
+    if (HMAC(EVP_sha256(), tokens->page_key, TOKEN_BYTES, (const uint8_t *)token.data, token.len, digest,
+             &len) == NULL ||
+        len != sizeof(digest)) {
+        LOG_ERROR("the cryptographic library fails", LOG_TEXT("operation", "HMAC-SHA-256"));
+        abort();
+    }
+    out[base64_encode(digest, sizeof(digest), out, true)] = '\0';
+}
+
+bool tokens_check(struct tokens *tokens, struct str text, enum token_kind kind, int64_t now_ms,
+                  char username[CALLER_NAME_BYTES], uint8_t hash[SHA256_HASH_BYTES])
 {
     bool found = false;
-    sha256_of(text, hash);
+    secret_hash_of(text, hash);
     pthread_mutex_lock(&tokens->lock);
     for (size_t i = 0; i < TOKENS_MAX; i++) {
         struct token *token = &tokens->slots[i];
         bool equal =
             str_equal_secret(str_make(token->hash, SHA256_HASH_BYTES), str_make(hash, SHA256_HASH_BYTES));
-        if (!equal || token->expires_ms <= now_ms)
+        if (!equal || token->kind != kind || token->expires_ms <= now_ms)
             continue;
         token->expires_ms = now_ms + TOKEN_LIFE_MS;
         memcpy(username, token->username, CALLER_NAME_BYTES);

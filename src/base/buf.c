@@ -6,6 +6,7 @@
 #include "base/utf8_internal.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,4 +113,35 @@ void buf_append_json(struct buf *buf, struct str text)
         left -= used;
     }
     buf_append_byte(buf, '"');
+}
+
+struct unit {
+    uint64_t factor;
+    const char *name;
+};
+
+/* `units` ends with the factor 1. */
+static void append_in_units(struct buf *buf, uint64_t value, const struct unit *units)
+{
+    while (value % units->factor != 0)
+        units++;
+    if (value == 0)
+        buf_append_byte(buf, '0');
+    else
+        buf_printf(buf, "%" PRIu64 "%s", value / units->factor, units->name);
+}
+
+void buf_append_duration_ms(struct buf *buf, int64_t ms)
+{
+    static const struct unit units[] = {
+        {86400000, "d"}, {3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
+    assert(ms >= 0);
+    append_in_units(buf, (uint64_t)ms, units);
+}
+
+void buf_append_size(struct buf *buf, uint64_t bytes)
+{
+    static const struct unit units[] = {
+        {UINT64_C(1) << 30, "GiB"}, {UINT64_C(1) << 20, "MiB"}, {UINT64_C(1) << 10, "KiB"}, {1, ""}};
+    append_in_units(buf, bytes, units);
 }

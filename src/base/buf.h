@@ -29,6 +29,10 @@ static inline struct str buf_str(const struct buf *buf)
 /* A JSON string with quotes: control characters, quote and backslash escaped, bytes that are not UTF-8 as U+FFFD. */
 void buf_append_json(struct buf *buf, struct str text);
 
+/* As str_to_duration_ms() and str_to_bytes() read it, in the largest unit that has it without a rest: 90m, 32MiB; 0. */
+void buf_append_duration_ms(struct buf *buf, int64_t ms); /* ms is not negative */
+void buf_append_size(struct buf *buf, uint64_t bytes);
+
 /* Appends the whole file, at most max_bytes; on failure the buffer is as before.
  * Errors: as open/read; ERR_TOO_LARGE. */
 bool buf_read_file(struct buf *buf, const char *path, size_t max_bytes, struct error *err);

@@ -7,6 +7,7 @@
  * the replacement is visible: it may not outlive a power cut. */
 #include "base/buf.h"
 
+#include "base/dir.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -78,28 +79,6 @@ static bool fill_file(int fd, const struct buf *buf, const char *path, unsigned 
     return ok;
 }
 
-static bool sync_directory_of(const char *path, struct error *err)
-{
-    const char *slash = strrchr(path, '/');
-    struct buf name = {0};
-    if (slash == NULL) {
-        buf_append_byte(&name, '.');
-    } else {
-        buf_append(&name, path, slash == path ? 1 : (size_t)(slash - path));
-    }
-    bool ok = true;
-    int fd = open(buf_cstr(&name), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        ok = error_errno(err, errno, "open %s", buf_cstr(&name));
-    } else if (fsync(fd) != 0) {
-        ok = error_errno(err, errno, "fsync %s", buf_cstr(&name));
-    }
-    if (fd >= 0)
-        close(fd);
-    buf_free(&name);
-    return ok;
-}
-
 bool buf_write_file(const struct buf *buf, const char *path, unsigned mode, struct error *err)
 {
     static const char ending[] = ".tmp";
@@ -121,7 +100,7 @@ bool buf_write_file(const struct buf *buf, const char *path, unsigned mode, stru
         unlink(temporary);
         goto out;
     }
-    ok = sync_directory_of(path, err);
+    ok = dir_sync_of(path, err);
 out:
     buf_free(&name);
     return ok;

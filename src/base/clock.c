@@ -36,11 +36,16 @@ int64_t clock_mono_ms(void)
     return clock_mono_ns() / 1000000;
 }
 
-int64_t clock_wall_ms(void)
+int64_t clock_wall_ns(void)
 {
     if (__builtin_expect(atomic_load_explicit(&faked, memory_order_acquire), 0))
-        return atomic_load_explicit(&fake_wall_ms, memory_order_relaxed);
-    return system_ns(CLOCK_REALTIME) / 1000000;
+        return atomic_load_explicit(&fake_wall_ms, memory_order_relaxed) * 1000000;
+    return system_ns(CLOCK_REALTIME);
+}
+
+int64_t clock_wall_ms(void)
+{
+    return clock_wall_ns() / 1000000;
 }
 
 void clock_fake_set(int64_t wall_ms, int64_t mono_ns)

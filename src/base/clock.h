@@ -7,6 +7,7 @@
 int64_t clock_mono_ns(void);
 int64_t clock_mono_ms(void);
 int64_t clock_wall_ms(void);
+int64_t clock_wall_ns(void);
 
 /* Tests: wall and monotonic time stand still at these values until clock_fake_stop(). Process-wide. */
 void clock_fake_set(int64_t wall_ms, int64_t mono_ns);

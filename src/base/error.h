@@ -27,6 +27,8 @@
     X(ERR_TIMEOUT, "timeout")         /* no answer in time */                              \
     X(ERR_CLOSED, "closed")           /* the other side or the owner has closed it */      \
     X(ERR_UNSUPPORTED, "unsupported") /* known, not offered here */                        \
+    X(ERR_CONFLICT, "conflict")       /* it is not any more what the caller took it for */ \
+    X(ERR_UNKNOWN, "unknown")         /* it may have happened or not: look */              \
     X(ERR_INTERNAL, "internal")       /* our own mistake */
 
 enum error_code {

@@ -1,14 +1,17 @@
-/* One line an event, built on the stack and written with one write(2): logging needs no memory and no lock.
+/* One line an event, built on the stack and written with one write(2): logging needs no memory and waits for no lock.
  *
  * A value is cut after VALUE_BYTES with an ellipsis. A field that does not fit in the line any more is left out
  * and the line ends with truncated=true. Values are escaped as in JSON strings, so no value can begin a line of its
  * own or a field of its own: a text value stands bare only if it consists of harmless characters.
+ *
+ * The last lines are kept in memory as well, where that is wished for: log_ring.c.
  *
  * A line that the file descriptor does not take (it is full and non-blocking, or broken) is dropped: a broker
  * does not stop for its log. */
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/log_ring.h"
 #include "base/utf8_internal.h"
 
 #include <assert.h>
@@ -245,5 +248,6 @@ void log_write(enum log_level level, const char *event, ...)
     va_end(args);
     end_line(&line);
     write_line(&line);
+    log_ring_put(level, str_make(line.data, line.len - 1));
     errno = saved_errno;
 }

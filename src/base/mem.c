@@ -6,18 +6,32 @@
 
 #include "base/log.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define LARGE_BYTES (1 << 20)
+
+/* A fixed threshold: glibc's own grows to the largest block that was freed, and then ranges and row groups come out of the
+ * heap of each thread, which keeps them (docs/decisions/0015-allocator.md). */
+void mem_setup(void)
+{
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
+}
+
 /* Calls until the one that fails; 0: none does. Relaxed: a test sets it before it starts what it tests. */
 static atomic_ulong calls_until_failure;
+static atomic_bool failure_lasts;
 
 /* Counts a mem_try_* call; true when this is the one that fails. */
 static bool must_fail(void)
 {
     unsigned long left = atomic_load_explicit(&calls_until_failure, memory_order_relaxed);
     while (left != 0) {
+        if (left == 1 && atomic_load_explicit(&failure_lasts, memory_order_relaxed))
+            return true;
         if (atomic_compare_exchange_weak_explicit(&calls_until_failure, &left, left - 1, memory_order_relaxed,
                                                   memory_order_relaxed))
             return left == 1;
@@ -96,5 +110,12 @@ void mem_wipe(void *block, size_t bytes)
 
 void mem_fail_at(unsigned long n)
 {
+    atomic_store_explicit(&failure_lasts, false, memory_order_relaxed);
+    atomic_store_explicit(&calls_until_failure, n, memory_order_relaxed);
+}
+
+void mem_fail_from(unsigned long n)
+{
+    atomic_store_explicit(&failure_lasts, true, memory_order_relaxed);
     atomic_store_explicit(&calls_until_failure, n, memory_order_relaxed);
 }

@@ -18,11 +18,15 @@ char *mem_strdup_or_null(const char *text);       /* returns owned; NULL for NUL
 void *mem_dup(const void *data, size_t bytes);    /* returns owned */
 void mem_free(void *block);                       /* takes; NULL is fine */
 
+/* Once, at the start of the program, before other threads: sets up the C library's allocator. */
+void mem_setup(void);
+
 /* For secrets: overwrites with zeros, to be called before freeing; the compiler does not drop it. Frees
  * nothing. */
 void mem_wipe(void *block, size_t bytes);
 
 /* Tests: the n-th mem_try_* call from here on fails (1 = the next); 0 switches it off. Process-wide. */
 void mem_fail_at(unsigned long n);
+void mem_fail_from(unsigned long n); /* and so do all that follow, until it is switched off */
 
 #endif

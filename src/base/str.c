@@ -29,6 +29,14 @@ bool str_starts(struct str text, struct str prefix)
     return text.len >= prefix.len && (prefix.len == 0 || memcmp(text.data, prefix.data, prefix.len) == 0);
 }
 
+bool str_cut_front(struct str *text, struct str prefix)
+{
+    if (!str_starts(*text, prefix))
+        return false;
+    *text = str_make(text->data + prefix.len, text->len - prefix.len);
+    return true;
+}
+
 bool str_ends(struct str text, struct str suffix)
 {
     return text.len >= suffix.len &&

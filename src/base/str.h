@@ -42,6 +42,7 @@ bool str_starts(struct str text, struct str prefix);
 bool str_ends(struct str text, struct str suffix);
 int str_compare(struct str a, struct str b); /* by bytes; a prefix comes before what it begins: <0, 0, >0 */
 struct str str_trim(struct str text);        /* without white space at both ends */
+bool str_cut_front(struct str *text, struct str prefix); /* false: it does not begin with it, and stays */
 
 /* Cuts the piece before `separator` off the front of *rest. False when *rest is exhausted; "a,,b" gives three
  * pieces, "" gives one empty piece, STR_NONE none. Start with *rest the whole text; the loop ends with

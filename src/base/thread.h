@@ -6,9 +6,16 @@
 
 #include <pthread.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <time.h>
 
 /* Starts a named thread (at most 15 characters) with all signals blocked: the main thread handles them. */
 bool thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *arg, struct error *err);
+
+/* A condition that is waited for until cond_in_ms(), which is real time: also under a fake clock, and whatever becomes of the
+ * wall clock. */
+void cond_init_monotonic(pthread_cond_t *cond);
+struct timespec cond_in_ms(int64_t wait_ms); /* for pthread_cond_timedwait(); wait_ms >= 0 */
 
 /* A pool that runs jobs in the order of their coming, on `threads` threads. The queue is bounded. */
 struct worker_pool;

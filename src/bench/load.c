@@ -331,6 +331,7 @@ static bool measure_by_time(struct load *load, struct load_result *result, struc
     double cpu = cpu_seconds();
     if (!wait_until(load, begin_ns + options->duration_ms * 1000000, err))
         return false;
+    result->start_ns = load->start_ns;
     result->published = SUM(load, published) - published;
     result->acked = SUM(load, acked) - acked;
     result->delivered = SUM(load, delivered) - delivered;
@@ -346,6 +347,7 @@ static bool measure_by_count(struct load *load, struct load_result *result, stru
     phase_set(load, PHASE_MEASURE);
     if (!wait_published(load, load->options->count, err) || !drain(load, err))
         return false;
+    result->start_ns = load->start_ns;
     bool received = load->options->subs > 0 && !load->options->fill;
     int64_t end_ns = received ? last_delivery_ns(load) : clock_mono_ns();
     result->published = SUM(load, published);

@@ -165,6 +165,7 @@ struct load {
 #define LOAD_SHARES_MAX 1024
 
 struct load_result {
+    int64_t start_ns; /* monotonic: when publishing began */
     double seconds;
     double cpu_seconds; /* of the generator */
     uint64_t published; /* in the measured time, as acked and delivered */

@@ -1,10 +1,10 @@
 /* Options of `varve bench mqtt`: one table row each, then what must hold between them. */
 #include "options_internal.h"
 
-#include "args/args.h"
 #include "base/str.h"
 #include "mqtt/mqtt.h"
 
+#include <string.h>
 #include <unistd.h>
 
 const char bench_options_help[] =
@@ -58,23 +58,25 @@ const char bench_options_help[] =
     "example: 100 subscribers of one publisher, QoS 1, for ten seconds\n"
     "  varve bench mqtt --pubs 1 --subs 100 --topics 1 --qos 1 --window 100 --duration 10\n";
 
-bool bench_version_parse(const char *text, uint8_t *out)
+bool bench_version_take(void *target, const struct args_option *option, const char *text, struct error *err)
 {
+    uint8_t *field = (uint8_t *)target + option->offset;
     struct str version = str_of(text);
     if (str_is(version, "3.1.1") || str_is(version, "311") || str_is(version, "4"))
-        *out = MQTT_3_1_1;
+        *field = MQTT_3_1_1;
     else if (str_is(version, "5") || str_is(version, "5.0"))
-        *out = MQTT_5;
+        *field = MQTT_5;
     else
-        return false;
+        return error_set(err, ERR_INVALID, "--%s %s: expected 3.1.1 or 5", option->name, text);
     return true;
 }
 
-static bool version_take(void *target, const struct args_option *option, const char *text, struct error *err)
+bool bench_bytes_take(void *target, const struct args_option *option, const char *text, struct error *err)
 {
-    struct bench_options *options = target;
-    return bench_version_parse(text, &options->version) ||
-           error_set(err, ERR_INVALID, "--%s %s: expected 3.1.1 or 5", option->name, text);
+    uint64_t *field = (uint64_t *)(void *)((char *)target + option->offset);
+    if (!str_to_bytes(str_of(text), field, NULL) || *field < option->min || *field > option->max)
+        return error_set(err, ERR_INVALID, "--%s %s: expected a size such as 64MiB", option->name, text);
+    return true;
 }
 
 #define FIELD(member) ARGS_FIELD(struct bench_options, member)
@@ -95,7 +97,7 @@ static const struct args_option rows[] = {
     {"warmup", 0, args_seconds, FIELD(warmup_ms), 0, OPTIONS_TIME_MAX_MS},
     {"count", 0, args_natural, FIELD(count), 0, UINT64_MAX},
     {"threads", 0, args_natural, FIELD(threads), 1, OPTIONS_THREADS_MAX},
-    {"version", 'V', version_take, FIELD(version), 0, 0},
+    {"version", 'V', bench_version_take, FIELD(version), 0, 0},
     {"idle", 0, args_natural, FIELD(idle), 1, OPTIONS_LINKS_MAX},
     {"idle-subscribe", 0, args_flag, FIELD(idle_subscribe), 0, 0},
     {"connect-rate", 0, args_natural, FIELD(connect_rate), 0, 10000000},
@@ -161,6 +163,33 @@ static bool options_settle(struct bench_options *options, struct error *err)
         return error_set(err, ERR_INVALID, "--password without --username needs --version 5");
     if (options->count == 0 && options->duration_ms == 0)
         return error_set(err, ERR_INVALID, "--duration 0: expected more than 0 seconds, or --count");
+    return true;
+}
+
+/* ---- By mode --------------------------------------------------------------------------------------------- */
+
+unsigned bench_mode_parse(const char *const *names, unsigned count, const char *text)
+{
+    unsigned mode = 0;
+    while (mode < count && strcmp(text, names[mode]) != 0)
+        mode++;
+    return mode;
+}
+
+bool bench_rows_parse(const struct bench_row *of_all, size_t count, unsigned mode, void *target,
+                      const bool *help, int argc, char **argv, struct error *err)
+{
+    struct args_option table[ARGS_OPTIONS_MAX];
+    size_t taken = 0;
+    for (size_t i = 0; i < count; i++) {
+        if ((of_all[i].modes & 1u << mode) != 0)
+            table[taken++] = of_all[i].option;
+    }
+    int words = args_parse(table, taken, target, argc, argv, err);
+    if (words < 0)
+        return false;
+    if (!*help && words < argc)
+        return error_set(err, ERR_INVALID, "%s: unexpected argument", argv[words]);
     return true;
 }
 

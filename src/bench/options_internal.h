@@ -2,6 +2,7 @@
 #ifndef BENCH_OPTIONS_INTERNAL_H
 #define BENCH_OPTIONS_INTERNAL_H
 
+#include "args/args.h"
 #include "base/error.h"
 
 #include <stdint.h>
@@ -49,6 +50,10 @@ struct bench_options {
     const char *filter; /* what every subscriber subscribes to; NULL: its topic */
     bool fill;          /* subscribers connect once all that was published is acknowledged */
     bool group;         /* the subscribers share the messages: each goes to one of them */
+
+    /* `varve bench sink` alone */
+    const char *texts;   /* payloads, one behind the other: there are no subscribers; NULL: none */
+    uint32_t text_count; /* of payload_bytes each; used in turn, each publisher beginning elsewhere */
 };
 
 #define OPTIONS_QOS_SAME 0xFF
@@ -69,8 +74,20 @@ void bench_options_default(struct bench_options *options);
 /* Errors: ERR_INVALID, one line that names the option. */
 bool bench_options_parse(struct bench_options *options, int argc, char **argv, struct error *err);
 
-/* 3.1.1 or 5, as users write them. */
-bool bench_version_parse(const char *text, uint8_t *out);
+/* Options of more than one subcommand. */
+args_take_fn bench_version_take; /* uint8_t, enum mqtt_version: 3.1.1 or 5, as users write them */
+args_take_fn bench_bytes_take;   /* uint64_t, of sizes such as 64MiB, from min to max */
+
+/* An option that some modes of a subcommand take. */
+struct bench_row {
+    unsigned modes; /* bits: 1 << mode */
+    struct args_option option;
+};
+/* Hands argv[1 …] to the rows of the mode; a word that is no option is refused unless *help is set by then. Errors: ERR_INVALID. */
+bool bench_rows_parse(const struct bench_row *rows, size_t count, unsigned mode, void *target,
+                      const bool *help, int argc, char **argv, struct error *err);
+/* The index of the name; `count`: it is none of them. */
+unsigned bench_mode_parse(const char *const *names, unsigned count, const char *text);
 
 extern const char bench_options_help[];
 

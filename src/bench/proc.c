@@ -70,16 +70,63 @@ int64_t proc_find_listener(uint16_t port)
     return pid;
 }
 
-uint64_t proc_rss_bytes(int64_t pid)
+/* The line `<name>  12345 kB`. */
+static uint64_t status_bytes(int64_t pid, const char *name)
 {
     char path[64], line[256];
     unsigned long long kib = 0;
+    size_t name_len = strlen(name);
     snprintf(path, sizeof path, "/proc/%lld/status", (long long)pid);
     FILE *file = pid > 0 ? fopen(path, "re") : NULL;
     if (file == NULL)
         return 0;
-    while (kib == 0 && fgets(line, sizeof line, file) != NULL)
-        sscanf(line, "VmRSS: %llu kB", &kib);
+    while (kib == 0 && fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, name, name_len) == 0)
+            sscanf(line + name_len, "%llu kB", &kib);
+    }
     fclose(file);
     return (uint64_t)kib * 1024;
+}
+
+uint64_t proc_rss_bytes(int64_t pid)
+{
+    return status_bytes(pid, "VmRSS:");
+}
+
+uint64_t proc_anonymous_bytes(int64_t pid)
+{
+    return status_bytes(pid, "RssAnon:");
+}
+
+uint64_t proc_peak_bytes(int64_t pid)
+{
+    return status_bytes(pid, "VmHWM:");
+}
+
+void proc_peak_reset(int64_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%lld/clear_refs", (long long)pid);
+    FILE *file = pid > 0 ? fopen(path, "we") : NULL;
+    if (file == NULL)
+        return;
+    fputs("5", file);
+    fclose(file);
+}
+
+/* `pid (name) state …`; utime and stime are the 12th and 13th fields behind the name. */
+double proc_cpu_seconds(int64_t pid)
+{
+    char path[64], line[1024];
+    unsigned long long user = 0, system = 0;
+    snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+    FILE *file = pid > 0 ? fopen(path, "re") : NULL;
+    if (file == NULL)
+        return 0;
+    const char *name_end = fgets(line, sizeof line, file) != NULL ? strrchr(line, ')') : NULL;
+    fclose(file);
+    if (name_end == NULL ||
+        sscanf(name_end + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu", &user, &system) != 2)
+        return 0;
+    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }

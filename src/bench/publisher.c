@@ -17,6 +17,7 @@
 #define STALL_NS       INT64_C(1000000000) /* no progress for so long: what is in flight is lost */
 #define NS_PER_SECOND  UINT64_C(1000000000)
 #define FILLING        'v'
+#define TEXT_STEP      1009 /* texts between where two publishers begin */
 #define PACKET_LEN_MAX (2 * 1024 * 1024)
 
 /* ---- set-up ---- */
@@ -199,11 +200,19 @@ static inline void packet_copy(uint8_t *out, const uint8_t *packet, uint32_t roo
         memcpy(out + at, packet + at, COPY_STEP);
 }
 
+static void text_put(const struct publisher *publisher, uint8_t *payload, uint64_t number)
+{
+    const struct bench_options *options = publisher->worker->load->options;
+    uint64_t text = (number + (uint64_t)publisher->link.number * TEXT_STEP) % options->text_count;
+    memcpy(payload, options->texts + text * options->payload_bytes, options->payload_bytes);
+}
+
 static size_t packets_write(struct publisher *publisher, uint64_t count)
 {
     struct worker *worker = publisher->worker;
     bool paced = worker->load->options->rate > 0;
     bool acknowledged = publisher->in_flight != NULL;
+    bool stamped = worker->load->options->texts == NULL;
     int64_t stamp_ns = worker->now_ns;
     uint8_t *out = worker->out;
     for (uint64_t i = 0; i < count; i++) {
@@ -217,7 +226,10 @@ static size_t packets_write(struct publisher *publisher, uint64_t count)
             if (publisher->id_since_ns != NULL)
                 publisher->id_since_ns[id] = stamp_ns;
         }
-        message_stamp(out + publisher->payload_at, publisher->sent + i, stamp_ns);
+        if (stamped)
+            message_stamp(out + publisher->payload_at, publisher->sent + i, stamp_ns);
+        else
+            text_put(publisher, out + publisher->payload_at, publisher->sent + i);
         out += publisher->packet_bytes;
     }
     return (size_t)(out - worker->out);

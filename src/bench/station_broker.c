@@ -1,10 +1,9 @@
-/* What a broker says of itself in DIR/run.json, and two requests to its HTTP API, over one kept connection. */
+/* What a broker says of itself in DIR/run.json, and requests to its HTTP API, over one kept connection. */
 #include "station_broker_internal.h"
 
 #include "base/mem.h"
 
 #include <curl/curl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,8 @@
 #define FILE_BYTES_MAX   65536
 #define ANSWER_BYTES_MAX (1024 * 1024)
 #define REQUEST_LIMIT_MS 60000L
+#define PORT_DEFAULT     1883
+#define URL_DEFAULT      "http://127.0.0.1:18083"
 #define URL_BYTES        640
 
 struct station_api {
@@ -72,6 +73,24 @@ bool station_broker_read(struct station_broker *broker, const char *dir, struct 
         key_read(broker, dir);
     buf_free(&text);
     return fine;
+}
+
+/* Options say what they want to know better than the data directory does. */
+bool station_broker_find(struct station_broker *broker, const struct station_broker_options *options,
+                         struct error *err)
+{
+    const char *key = options->key != NULL ? options->key : getenv("VARVE_API_KEY");
+    *broker = (struct station_broker){.mqtt_port = PORT_DEFAULT, .url = URL_DEFAULT};
+    if (options->data != NULL && !station_broker_read(broker, options->data, err))
+        return false;
+    if (options->url != NULL)
+        snprintf(broker->url, sizeof broker->url, "%.255s", options->url);
+    size_t len = strlen(broker->url);
+    if (len > 0 && broker->url[len - 1] == '/')
+        broker->url[len - 1] = '\0';
+    if (key != NULL)
+        snprintf(broker->key, sizeof broker->key, "%.255s", key);
+    return true;
 }
 
 /* ---- the API ---- */
@@ -137,7 +156,7 @@ static bool request(struct station_api *api, const char *method, const char *pat
     char url[URL_BYTES];
     char what[URL_BYTES + 16];
     long status = 0;
-    snprintf(url, sizeof url, "%s/api/v5/stations%s", api->broker->url, path);
+    snprintf(url, sizeof url, "%s/api/v5%s", api->broker->url, path);
     snprintf(what, sizeof what, "%s %s", method, url);
     buf_reset(&api->answer);
     curl_easy_reset(api->curl);
@@ -166,14 +185,27 @@ static bool request(struct station_api *api, const char *method, const char *pat
     return (status >= 200 && status < 300) || refusal(api, what, status, err);
 }
 
+bool station_api_ask(struct station_api *api, const char *method, const char *path, const json_t *body,
+                     json_t **answer, struct error *err)
+{
+    char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+    if (body != NULL && text == NULL)
+        return error_set(err, ERR_INVALID, "%s %s: a text that is no UTF-8", method, path);
+    bool fine = request(api, method, path, text, err);
+    free(text);
+    if (fine && answer != NULL) {
+        *answer = json_loadb((const char *)api->answer.data, api->answer.len, 0, NULL);
+        fine = *answer != NULL || error_set(err, ERR_CORRUPT, "%s %s: the answer is no JSON", method, path);
+    }
+    return fine;
+}
+
 bool station_api_create(struct station_api *api, const char *name, const char *filter, const char *sync,
                         struct error *err)
 {
     json_t *body = json_pack("{s:s, s:[s], s:s}", "name", name, "topics", filter, "sync", sync);
-    char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
-    bool fine = text != NULL ? request(api, "POST", "", text, err)
+    bool fine = body != NULL ? station_api_ask(api, "POST", "/stations", body, NULL, err)
                              : error_set(err, ERR_INVALID, "station %s: a text that is no UTF-8", name);
-    free(text);
     json_decref(body);
     return fine;
 }
@@ -181,6 +213,6 @@ bool station_api_create(struct station_api *api, const char *name, const char *f
 bool station_api_delete(struct station_api *api, const char *name, struct error *err)
 {
     char path[256];
-    snprintf(path, sizeof path, "/%.200s", name);
-    return request(api, "DELETE", path, NULL, err);
+    snprintf(path, sizeof path, "/stations/%.200s", name);
+    return station_api_ask(api, "DELETE", path, NULL, NULL, err);
 }

@@ -1,5 +1,5 @@
 /* The directory that a mode fills and leaves behind empty-handed: made, measured, removed. */
-#include "station_internal.h"
+#include "station_dir_internal.h"
 
 #include <errno.h>
 #include <ftw.h>

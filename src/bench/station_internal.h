@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "load_internal.h"
+#include "station_dir_internal.h"
 #include "station_options_internal.h"
 
 /* produce, consume, replay, groups. Errors: as load_run(); those of the HTTP API with --create. */
@@ -63,12 +64,5 @@ void report_append(struct buf *out, const struct station_options *options,
                    const struct append_result *result);
 void report_recovery(struct buf *out, const struct station_options *options,
                      const struct recovery_result *result);
-
-/* ---- a scratch directory of a mode ---- */
-
-/* Makes `wanted`, which must not exist, or with NULL one below the working directory; its name goes to *out. */
-bool station_dir_make(const char *wanted, char *out, size_t out_bytes, struct error *err);
-void station_dir_remove(const char *dir);    /* with all that is in it */
-uint64_t station_dir_bytes(const char *dir); /* what its files occupy */
 
 #endif

@@ -15,24 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PORT_DEFAULT 1883
-#define URL_DEFAULT  "http://127.0.0.1:18083"
 #define FILTER_BYTES 512
 
-/* Options say what they want to know better than the data directory does. */
 static bool broker_find(struct station_options *options, struct station_broker *broker, struct error *err)
 {
-    const char *key = options->key != NULL ? options->key : getenv("VARVE_API_KEY");
-    *broker = (struct station_broker){.mqtt_port = PORT_DEFAULT, .url = URL_DEFAULT};
-    if (options->data != NULL && !station_broker_read(broker, options->data, err))
+    const struct station_broker_options wanted = {options->data, options->url, options->key};
+    if (!station_broker_find(broker, &wanted, err))
         return false;
-    if (options->url != NULL)
-        snprintf(broker->url, sizeof broker->url, "%.255s", options->url);
-    size_t len = strlen(broker->url);
-    if (len > 0 && broker->url[len - 1] == '/')
-        broker->url[len - 1] = '\0';
-    if (key != NULL)
-        snprintf(broker->key, sizeof broker->key, "%.255s", key);
     if (options->load.port == 0)
         options->load.port = broker->mqtt_port;
     return true;

@@ -97,21 +97,6 @@ const char *station_mode_name(enum station_mode mode)
     return mode_names[mode];
 }
 
-static bool version_take(void *target, const struct args_option *option, const char *text, struct error *err)
-{
-    struct station_options *options = target;
-    return bench_version_parse(text, &options->load.version) ||
-           error_set(err, ERR_INVALID, "--%s %s: expected 3.1.1 or 5", option->name, text);
-}
-
-static bool bytes_take(void *target, const struct args_option *option, const char *text, struct error *err)
-{
-    uint64_t *field = (uint64_t *)(void *)((char *)target + option->offset);
-    if (!str_to_bytes(str_of(text), field, NULL) || *field < option->min || *field > option->max)
-        return error_set(err, ERR_INVALID, "--%s %s: expected a size such as 64MiB", option->name, text);
-    return true;
-}
-
 static bool sync_take(void *target, const struct args_option *option, const char *text, struct error *err)
 {
     struct station_options *options = target;
@@ -136,10 +121,7 @@ static bool sync_take(void *target, const struct args_option *option, const char
 #define ALL           (BROKER | M(APPEND) | M(RECOVERY))
 #define LOCAL         (M(APPEND) | M(RECOVERY))
 
-static const struct row {
-    unsigned modes;
-    struct args_option option;
-} rows[] = {
+static const struct bench_row rows[] = {
     {BROKER, {"host", 'h', args_text, FIELD(load.host), 0, 0}},
     {BROKER, {"port", 'p', args_natural, FIELD(load.port), 1, 65535}},
     {BROKER, {"data", 0, args_text, FIELD(data), 0, 0}},
@@ -149,7 +131,7 @@ static const struct row {
     {ALL, {"sync", 0, sync_take, FIELD(sync), 0, 0}},
     {BROKER, {"url", 0, args_text, FIELD(url), 0, 0}},
     {BROKER, {"key", 0, args_text, FIELD(key), 0, 0}},
-    {BROKER, {"version", 'V', version_take, FIELD(load.version), 0, 0}},
+    {BROKER, {"version", 'V', bench_version_take, FIELD(load.version), 0, 0}},
     {BROKER, {"username", 'u', args_text, FIELD(load.username), 0, 0}},
     {BROKER, {"password", 'P', args_text, FIELD(load.password), 0, 0}},
     {BROKER | M(RECOVERY), {"pubs", 0, args_natural, FIELD(load.pubs), 1, OPTIONS_LINKS_MAX}},
@@ -171,10 +153,10 @@ static const struct row {
     {LOCAL, {"dir", 0, args_text, FIELD(dir), 0, 0}},
     {M(APPEND), {"batch", 0, args_natural, FIELD(batch_count), 1, STATION_BATCH_MAX}},
     {M(APPEND), {"depth", 0, args_natural, FIELD(depth), 1, 4096}},
-    {M(APPEND), {"segment", 0, bytes_take, FIELD(segment_bytes), 1024 * 1024, UINT64_C(1) << 40}},
+    {M(APPEND), {"segment", 0, bench_bytes_take, FIELD(segment_bytes), 1024 * 1024, UINT64_C(1) << 40}},
     {M(RECOVERY), {"broker", 0, args_text, FIELD(broker), 0, 0}},
     {M(RECOVERY), {"stations", 0, args_natural, FIELD(stations), 1, STATION_STATIONS_MAX}},
-    {M(RECOVERY), {"bytes", 0, bytes_take, FIELD(bytes), 0, UINT64_C(1) << 50}},
+    {M(RECOVERY), {"bytes", 0, bench_bytes_take, FIELD(bytes), 0, UINT64_C(1) << 50}},
     {M(RECOVERY), {"age", 0, args_seconds, FIELD(age_ms), 0, OPTIONS_TIME_MAX_MS}},
     {M(RECOVERY), {"rounds", 0, args_natural, FIELD(rounds), 1, STATION_ROUNDS_MAX}},
     {ALL, {"threads", 0, args_natural, FIELD(load.threads), 1, OPTIONS_THREADS_MAX}},
@@ -257,20 +239,8 @@ static bool settle(struct station_options *options, struct error *err)
     return true;
 }
 
-static bool mode_parse(const char *text, enum station_mode *mode)
-{
-    for (unsigned i = 0; i < STATION_MODES; i++) {
-        if (strcmp(text, mode_names[i]) == 0) {
-            *mode = (enum station_mode)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 bool station_options_parse(struct station_options *options, int argc, char **argv, struct error *err)
 {
-    enum station_mode mode = STATION_PRODUCE;
     *options = (struct station_options){0};
     if (argc < 2) {
         return error_set(err, ERR_INVALID,
@@ -280,22 +250,12 @@ bool station_options_parse(struct station_options *options, int argc, char **arg
     options->load.help = strcmp(argv[1], "--help") == 0;
     if (options->load.help)
         return true;
-    if (!mode_parse(argv[1], &mode))
+    unsigned mode = bench_mode_parse(mode_names, STATION_MODES, argv[1]);
+    if (mode == STATION_MODES)
         return error_set(err, ERR_INVALID,
                          "%s: expected produce, consume, replay, groups, append or recovery", argv[1]);
-    defaults(options, mode);
-    struct args_option table[ROWS];
-    size_t count = 0;
-    for (size_t i = 0; i < ROWS; i++) {
-        if ((rows[i].modes & 1u << mode) != 0)
-            table[count++] = rows[i].option;
-    }
-    int words = args_parse(table, count, options, argc - 1, argv + 1, err);
-    if (words < 0)
+    defaults(options, (enum station_mode)mode);
+    if (!bench_rows_parse(rows, ROWS, mode, options, &options->load.help, argc - 1, argv + 1, err))
         return false;
-    if (options->load.help)
-        return true;
-    if (words < argc - 1)
-        return error_set(err, ERR_INVALID, "%s: unexpected argument", argv[words + 1]);
-    return settle(options, err);
+    return options->load.help || settle(options, err);
 }

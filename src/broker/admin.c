@@ -11,6 +11,7 @@
 #include "broker/admin_internal.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 #include <time.h>
 
@@ -44,16 +45,12 @@ void *admin_call_new(struct broker *broker, size_t bytes,
                      void (*run)(struct shard *shard, struct admin_call *call))
 {
     struct admin_call *call = mem_zalloc(bytes);
-    pthread_condattr_t monotonic;
     call->broker = broker;
     call->run = run;
     call->mail.run = arrive;
     atomic_init(&call->refs, 1);
     pthread_mutex_init(&call->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&call->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    cond_init_monotonic(&call->changed);
     return call;
 }
 
@@ -77,9 +74,7 @@ void admin_answer(struct admin_call *call, const struct error *err)
 
 static bool wait_for_answer(struct admin_call *call)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ADMIN_WAIT_MS / 1000;
+    const struct timespec until = cond_in_ms(ADMIN_WAIT_MS);
     pthread_mutex_lock(&call->lock);
     int timed_out = 0;
     while (!call->answered && timed_out == 0)

@@ -3,7 +3,7 @@
  * In this order: a verified certificate, if its name is to be the user; an enhanced method (SCRAM-SHA-256); a token;
  * a password; nobody. What a client presents must be right: a wrong password is not made up for by the right to come
  * anonymously. */
-#include "broker/authenticate.h"
+#include "broker/events_internal.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -193,6 +193,8 @@ static enum auth_step fail(struct connection *connection, uint8_t reason, const 
     if (shard_may_log(shard, LOG_LEVEL_WARNING))
         LOG_WARNING("client refused", LOG_TEXT("peer", peer), LOG_TEXT("reason", mqtt_reason_text(reason)),
                     LOG_TEXT("why", why));
+    if (connection->state != CONNECTION_OPEN && event_wanted(shard, EVENT_AUTHN))
+        event_authn(connection, reason);
     connection_fail(connection, reason, NULL); /* the client is not told more */
     return AUTH_REFUSED;
 }

@@ -32,6 +32,12 @@ struct setup {
     struct identity identity;
     size_t handled; /* bytes of AUTH packets behind CONNECT */
     char *assigned_client_id;
+    struct { /* what CONNECT said, for events: only while somebody wants them */
+        char *client_id;
+        char *username;
+        uint16_t keep_alive_s;
+        bool clean_start;
+    } asked;
 };
 
 enum auth_step { AUTH_DONE, AUTH_PENDING, AUTH_MORE, AUTH_REFUSED };

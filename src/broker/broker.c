@@ -170,6 +170,7 @@ static bool start_reactors(struct broker *broker, struct error *err)
         .user = broker,
         .on_start = shard_start,
         .on_turn_end = shard_turn_end,
+        .on_quiet = shard_quiet,
         .on_stop = shard_stop,
     };
     broker->reactors = reactor_group_start(&options, err);
@@ -409,6 +410,20 @@ void broker_free(struct broker *broker)
     pthread_mutex_destroy(&broker->start_lock);
     pthread_mutex_destroy(&broker->handoff_lock);
     mem_free(broker);
+}
+
+/* ---- Life --------------------------------------------------------------------------------------------------- */
+
+unsigned broker_pulse(struct broker *broker)
+{
+    unsigned stuck = reactor_group_pulse(broker->reactors);
+    atomic_store_explicit(&broker->stuck_reactors, stuck, memory_order_relaxed);
+    return stuck;
+}
+
+unsigned broker_stuck_reactors(const struct broker *broker)
+{
+    return atomic_load_explicit(&broker->stuck_reactors, memory_order_relaxed);
 }
 
 /* ---- Figures --------------------------------------------------------------------------------------------- */

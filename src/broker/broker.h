@@ -65,6 +65,11 @@ bool broker_reload(struct broker *broker, struct settings *settings, struct erro
 void broker_stop(struct broker *broker, int64_t timeout_ms);
 void broker_free(struct broker *broker); /* after broker_stop() */
 
+/* Looks whether the reactors turn: how many have not done so since the call before (reactor_group_pulse()). Thread: main. */
+unsigned broker_pulse(struct broker *broker);
+/* What the last broker_pulse() has found. Thread: any. */
+unsigned broker_stuck_reactors(const struct broker *broker);
+
 /* Whether any client has to prove who it is: users in the catalog, token keys, or certificates. */
 bool broker_has_authentication(struct broker *broker);
 

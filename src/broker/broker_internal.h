@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "base/thread.h"
 #include "broker/broker.h"
+#include "broker/events.h"
 #include "broker/feed.h"
 #include "broker/inflight.h"
 #include "broker/journal.h"
@@ -110,10 +111,12 @@ struct shard {
     struct share_pick *picks;      /* of the current publication: publish.c */
     uint32_t pick_cap;
     struct handoff
-        *outbox[REACTORS_MAX]; /* messages for other reactors, handed over at the end of the turn */
-    struct list stalled;       /* connections that wait for other reactors to catch up: connection.stall */
-    struct list unsure;        /* struct unsure: few, and only after a start */
-    struct list receipts;      /* tickets of QoS 2 messages whose publishers are away: ack_ticket.link */
+        *outbox[REACTORS_MAX];  /* messages for other reactors, handed over at the end of the turn */
+    struct handoff *held_first; /* of these, what waits until the journal's queue has room */
+    struct handoff *held_last;
+    struct list stalled;   /* connections that wait for other reactors to catch up: connection.stall */
+    struct list unsure;    /* struct unsure: few, and only after a start */
+    struct list receipts;  /* tickets of QoS 2 messages whose publishers are away: ack_ticket.link */
     struct list searching; /* connections whose retained messages take more than a turn: connection.search */
     struct timer search;
     int64_t search_ns; /* spent on such searches in this turn */
@@ -142,10 +145,12 @@ struct shard {
 
 struct broker {
     struct catalog *catalog;
-    const struct feed_provider *feeds; /* NULL: there are none */
-    _Atomic uint64_t next_service_id;  /* of their subscribers */
-    struct journal *journal;           /* NULL: sessions' messages do not survive a restart */
-    struct journal_replay *replay;     /* while the shards start: what the journal tells */
+    const struct feed_provider *feeds;               /* NULL: there are none */
+    _Atomic(struct event_listener *) event_listener; /* events.h; NULL: there is none */
+    _Atomic uint32_t events_wanted;                  /* bits by kind */
+    _Atomic uint64_t next_service_id;                /* of their subscribers */
+    struct journal *journal;                         /* NULL: sessions' messages do not survive a restart */
+    struct journal_replay *replay;                   /* while the shards start: what the journal tells */
     struct router *router;
     struct retained *retained;
     struct worker_pool *workers;
@@ -170,7 +175,8 @@ struct broker {
     pthread_mutex_t handoff_lock; /* the free hand-off blocks: taken once a block, not once a message */
     struct handoff *handoff_free;
     unsigned handoff_free_count;
-    atomic_uint admin_calls; /* on their way to shards: admin.c */
+    atomic_uint stuck_reactors; /* relaxed: what the last pulse has found */
+    atomic_uint admin_calls;    /* on their way to shards: admin.c */
 };
 
 void broker_shard_started(struct broker *broker);
@@ -256,6 +262,7 @@ struct connection_extras {
     struct auth_request *reauth;     /* the same, on a worker */
     struct token_expiry *expiry;     /* of the token that let it in */
     struct token_rules *token_rules; /* what the token allows: connect.c */
+    struct buf farewell;             /* properties of DISCONNECT, while somebody wants to know */
     struct list stall;               /* shard.stalled */
     struct list search;              /* shard.searching */
 };
@@ -293,10 +300,13 @@ struct connection {
     bool enhanced : 1;       /* let in by SCRAM: may re-authenticate */
     bool in_catalog : 1;     /* its user is the catalog's: login.h */
 };
-_Static_assert(sizeof(struct connection) <= 256, "there are hundreds of thousands of them");
+_Static_assert(sizeof(struct connection) <= 248,
+               "with the allocator's header a block of 256 bytes: there are hundreds of thousands of them");
 
 /* The connection's extras, made if need be. */
 struct connection_extras *connection_extras(struct connection *connection);
+/* Gives them back if there is nothing in them. */
+void connection_extras_trim(struct connection *connection);
 
 static inline bool connection_holds_acks(const struct connection *connection)
 {
@@ -404,7 +414,7 @@ void held_drop_all(struct connection *connection);
  * message is stored, there is nothing to wait for. */
 void receipt_leave(struct session *session, struct held *held);
 bool receipt_resume(struct connection *connection, uint16_t packet_id);
-void receipts_forget(struct shard *shard, const struct session *session); /* it ends */
+void receipts_forget(struct shard *shard, const struct session *session); /* it ends; NULL: all */
 /* handle_subscribe.c. False: it goes on in a later turn, and calls held_flush() then. */
 bool held_subscribe_send(struct connection *connection, struct held *held);
 void search_resume(struct reactor *reactor, struct timer *timer); /* shard.search */
@@ -475,6 +485,8 @@ struct session {
     uint16_t client_id_len;
     char client_id[];
 };
+_Static_assert(offsetof(struct session, client_id) <= 222,
+               "with the allocator's header and 26 bytes of client id a block of 256 bytes");
 
 /* A will, copied from CONNECT. */
 struct session_will {
@@ -502,6 +514,8 @@ struct unsure {
 };
 void session_set_unsure(struct session *session);
 bool session_is_unsure(const struct session *session, uint16_t packet_id);
+/* It has been offered again, and is stored. */
+void session_is_sure(struct session *session, uint16_t packet_id);
 /* A packet identifier of `received` is free again. False: it was not in there. */
 bool session_not_received(struct session *session, uint16_t packet_id);
 struct session *session_find(struct shard *shard, struct str client_id, uint64_t hash);

@@ -7,7 +7,7 @@
  *
  * Until step 3 is over, CONNECT stays at the front of the input, unread: each step decodes it anew, and so nothing
  * of it is copied. */
-#include "broker/authenticate.h"
+#include "broker/events_internal.h"
 
 #include "base/hash.h"
 #include "base/log.h"
@@ -26,6 +26,8 @@ void setup_free(struct setup *setup)
     scram_server_free(setup->scram);
     identity_free(&setup->identity);
     mem_free(setup->assigned_client_id);
+    mem_free(setup->asked.client_id);
+    mem_free(setup->asked.username);
     mem_free(setup);
 }
 
@@ -102,6 +104,8 @@ static void read_connect(struct connection *connection, const struct mqtt_frame 
         connection->extras->setup->assigned_client_id = assign_client_id();
         connect.client_id = str_of(connection->extras->setup->assigned_client_id);
     }
+    if (events_wanted(shard, EVENT_BIT(EVENT_AUTHN) | EVENT_BIT(EVENT_CLIENT_CONNACK)))
+        event_note_connect(connection->extras->setup, &connect);
     go_on(connection, authenticate_start(connection, &connect));
 }
 

@@ -6,7 +6,7 @@
  *
  * What ends it: the peer, a time-out, a packet that breaks the protocol (connection_fail), a take-over, an
  * operator. on_closed then detaches the session, which decides on will and expiry. */
-#include "broker/authenticate.h"
+#include "broker/events_internal.h"
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -100,6 +100,8 @@ void connection_fail(struct connection *connection, uint8_t reason, const char *
         encode_end(connection, reason, NULL, out);
     if (out->len > 0)
         connection_send(connection, out);
+    if (connection->state != CONNECTION_OPEN && out->len > 0 && event_wanted(shard, EVENT_CLIENT_CONNACK))
+        event_connack(connection, reason, STR(""));
     struct error why;
     error_set(&why, reason == MQTT_SUCCESS ? ERR_NONE : ERR_PROTOCOL, "%s", text);
     channel_close(&connection->channel, &why);
@@ -188,6 +190,7 @@ static void held_free(struct held *held)
 void held_flush(struct connection *connection)
 {
     struct connection_extras *extras = connection->extras;
+    bool subscribed = false;
     while (extras->held_first != NULL && extras->held_first->ticket == NULL) {
         struct held *held = extras->held_first;
         if (held->subscribe != NULL && !held_subscribe_send(connection, held))
@@ -200,12 +203,17 @@ void held_flush(struct connection *connection)
             connect_go_on(connection, held->reason);
         else if (held->subscribe == NULL && (held->reason < 0x80 || connection->version == MQTT_5))
             write_ack(connection, held->type, held->packet_id, held->reason, NULL);
-        if (held->type == MQTT_PUBREC && held->reason >= 0x80 && !held->keeps_id &&
-            session_not_received(connection->session, held->packet_id)) /* the exchange is over */
+        if (held->type == MQTT_PUBREC && held->reason < 0x80)
+            session_is_sure(connection->session, held->packet_id);
+        else if (held->type == MQTT_PUBREC && !held->keeps_id &&
+                 session_not_received(connection->session, held->packet_id)) /* the exchange is over */
             journal_not_received(connection->session, held->packet_id);
+        subscribed = subscribed || held->subscribe != NULL;
         /* Before MQTT 5 there is no way to refuse: without an acknowledgement the client sends it again. */
         held_free(held);
     }
+    if (subscribed) /* a client that publishes needs them again for the next acknowledgement; who has subscribed may not */
+        connection_extras_trim(connection);
 }
 
 void held_drop_all(struct connection *connection)
@@ -238,6 +246,8 @@ static void handle_ping(struct connection *connection, const struct mqtt_frame *
     out[0] = MQTT_PINGRESP << 4;
     out[1] = 0;
     channel_commit(&connection->channel, 2);
+    if (event_wanted(shard_of_channel(&connection->channel), EVENT_CLIENT_PING))
+        event_ping(connection);
 }
 
 static void handle_packet(struct connection *connection, const struct mqtt_frame *frame)
@@ -383,6 +393,19 @@ struct connection_extras *connection_extras(struct connection *connection)
     return connection->extras;
 }
 
+void connection_extras_trim(struct connection *connection)
+{
+    struct connection_extras *extras = connection->extras;
+    bool in_use = extras->setup != NULL || extras->held_first != NULL || extras->aliases_in != NULL ||
+                  extras->aliases_out != NULL || extras->rate != NULL || extras->scram != NULL ||
+                  extras->reauth != NULL || extras->expiry != NULL || extras->token_rules != NULL ||
+                  extras->farewell.cap > 0 || list_linked(&extras->stall) || list_linked(&extras->search);
+    if (in_use)
+        return;
+    mem_free(extras);
+    connection->extras = NULL;
+}
+
 static void extras_free(struct connection *connection)
 {
     struct connection_extras *extras = connection->extras;
@@ -397,6 +420,7 @@ static void extras_free(struct connection *connection)
     scram_server_free(extras->scram);
     alias_table_free(extras->aliases_in);
     alias_table_free(extras->aliases_out);
+    buf_free(&extras->farewell);
     mem_free(extras);
 }
 
@@ -405,6 +429,8 @@ static void on_closed(struct channel *channel, const struct error *why)
     struct connection *connection = (struct connection *)channel;
     struct shard *shard = shard_of_channel(channel);
     log_end(connection, why);
+    if (connection->state == CONNECTION_OPEN && event_wanted(shard, EVENT_CLIENT_DISCONNECTED))
+        event_disconnected(connection, why);
     connection->state = CONNECTION_CLOSED;
     list_remove(&connection->all);
     if (connection->session != NULL) {

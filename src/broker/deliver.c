@@ -8,7 +8,7 @@
  * What a durable session is given at QoS 1 and 2 the journal notes. At QoS 2 it must know the packet identifier before the
  * client does: such a message takes its place in flight unsent, and goes out when that is on disk. What comes behind it
  * waits in the queue, but for more of the same kind. */
-#include "broker/broker_internal.h"
+#include "broker/events_internal.h"
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -155,6 +155,19 @@ static bool send_encoded(struct shard *shard, struct connection *connection, str
     return true;
 }
 
+static void note_dropped(struct session *session, const struct publication *publication, uint8_t qos,
+                         const char *reason)
+{
+    if (event_wanted(session->shard, EVENT_DELIVERY_DROPPED))
+        event_delivery_dropped(session, publication, qos, reason);
+}
+
+static void note_message_dropped(struct session *session, const struct outgoing *outgoing, const char *reason)
+{
+    if (event_wanted(session->shard, EVENT_DELIVERY_DROPPED))
+        event_message_dropped(session, outgoing->message, outgoing->qos, reason);
+}
+
 static bool send_any(struct shard *shard, struct session *session, struct publication *publication,
                      const struct send *send)
 {
@@ -163,10 +176,14 @@ static bool send_any(struct shard *shard, struct session *session, struct public
                  publication->expiry_at == 0 && !send->dup;
     bool sent = plain ? send_encoded(shard, connection, publication, send)
                       : send_publish(connection, publication, send);
-    if (sent)
+    if (sent) {
         COUNT(shard, messages_sent, 1);
-    else
+        if (event_wanted(shard, EVENT_MESSAGE_DELIVERED))
+            event_delivered(session, publication, send->qos, send->retain, send->dup);
+    } else {
         COUNT(shard, messages_dropped, 1); /* [MQTT-3.1.2-25]: as if it had been sent */
+        note_dropped(session, publication, send->qos, "packet_too_large");
+    }
     return sent;
 }
 
@@ -290,6 +307,7 @@ static bool queue_is_full(const struct session *session, const struct session_se
 static void drop_oldest(struct shard *shard, struct session *session)
 {
     struct outgoing oldest = session_queue_pop(&session->queue);
+    note_message_dropped(session, &oldest, "queue_full");
     journal_outgoing_done(session, &oldest);
     outgoing_release(&oldest);
     COUNT(shard, messages_dropped, 1);
@@ -325,13 +343,16 @@ static void enqueue(struct shard *shard, struct session *session, struct publica
                     uint8_t qos, bool retain, const struct route_target *target)
 {
     bool away = session->connection == NULL;
-    if (away && qos == 0 && !shard->settings->sessions.queue_qos0)
+    if (away && qos == 0 && !shard->settings->sessions.queue_qos0) {
+        note_dropped(session, publication, qos, "qos0_msg");
         return;
+    }
     struct message *message = publication_message(publication);
     uint32_t *ids = copy_ids(target->ids, target->id_count);
     if (!make_room(shard, session, outgoing_bytes(message, ids))) {
         mem_free(ids);
         COUNT(shard, messages_dropped, 1);
+        note_dropped(session, publication, qos, "queue_full");
         return;
     }
     struct outgoing outgoing = {
@@ -351,8 +372,11 @@ void session_deliver(struct subscriber *subscriber, const struct route_target *t
                      struct publication *publication)
 {
     struct session *session = (struct session *)subscriber;
-    if (publication->publisher_id == subscriber->id ? target->no_local : target->own_only)
-        return; /* [MQTT-3.8.3-3] */
+    if (publication->publisher_id == subscriber->id ? target->no_local : target->own_only) {
+        if (target->no_local) /* [MQTT-3.8.3-3] */
+            note_dropped(session, publication, target->qos, "no_local");
+        return;
+    }
     if (publication->redo != NULL && journal_redo_has(publication->redo, subscriber->number))
         return;
     struct shard *shard = session->shard;
@@ -418,6 +442,7 @@ void session_restore_queued(struct session *session, const struct outgoing *outg
         return;
     }
     struct outgoing dropped = *outgoing;
+    note_message_dropped(session, &dropped, "queue_full");
     journal_outgoing_done(session, &dropped);
     outgoing_release(&dropped);
     COUNT(shard, messages_dropped, 1);
@@ -523,6 +548,7 @@ static bool pump_queue(struct shard *shard, struct session *session)
         struct outgoing outgoing = session_queue_pop(&session->queue);
         COUNT(shard, queued_messages, -1);
         if (outgoing.message->expires_ms != 0 && outgoing.message->expires_ms <= now_ms) {
+            note_message_dropped(session, &outgoing, "expired");
             journal_outgoing_done(session, &outgoing);
             outgoing_release(&outgoing); /* [MQTT-3.3.2-5] */
             COUNT(shard, messages_dropped, 1);

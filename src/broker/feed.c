@@ -162,6 +162,11 @@ struct str feed_client_id(const struct feed *feed)
     return session_client_id(feed->session);
 }
 
+bool feed_is_here(const struct feed *feed)
+{
+    return feed->session->connection != NULL;
+}
+
 /* ---- Coming and going ------------------------------------------------------------------------------------ */
 
 struct feed *feed_find(const struct session *session, struct str text)
@@ -255,6 +260,18 @@ static void forget(struct inflight_entry *entry, void *arg)
 {
     if (entry->feed == arg)
         entry->feed = NULL;
+}
+
+void feed_replace(struct feed *feed, struct feed *next)
+{
+    inflight_each(&feed->session->inflight, forget, feed);
+    next->session = feed->session;
+    next->filter = feed->filter;
+    next->options = feed->options;
+    list_prepend(&feed->link, &next->link); /* behind it: the order of turns stays */
+    list_remove(&feed->link);
+    feed->filter = NULL;
+    feed_ready(next);
 }
 
 bool feed_unsubscribe(struct session *session, struct str text)

@@ -85,5 +85,10 @@ void feed_ready(struct feed *feed);
  * connection: then a late acknowledgement still comes). */
 bool feed_revoke(struct feed *feed, uint16_t packet_id, uint64_t tag);
 struct str feed_client_id(const struct feed *feed);
+bool feed_is_here(const struct feed *feed); /* its client is connected */
+/* Puts `next`, which is like what open() returns, in the place of `feed`: it has its filter and options from here on, and is
+ * pulled. What is in flight is the session's alone, and nobody hears how it ends. `feed` is the provider's again, to be
+ * freed. Not within pull(). */
+void feed_replace(struct feed *feed, struct feed *next);
 
 #endif

@@ -6,7 +6,7 @@
  *
  * An acknowledgement of something that is not in flight is ignored, or answered with 0x92 where there is an answer:
  * after a lost connection both sides may remember different things. */
-#include "broker/broker_internal.h"
+#include "broker/events_internal.h"
 
 static void pump(struct connection *connection)
 {
@@ -15,12 +15,20 @@ static void pump(struct connection *connection)
         session_pump(session->shard, session);
 }
 
+static void note_acked(const struct connection *connection, const struct inflight_entry *entry,
+                       const struct mqtt_ack *ack)
+{
+    if (event_wanted(connection->session->shard, EVENT_MESSAGE_ACKED))
+        event_acked(connection->session, entry, ack);
+}
+
 static void handle_puback(struct connection *connection, const struct mqtt_ack *ack)
 {
     struct inflight *inflight = &connection->session->inflight;
     struct inflight_entry *entry = inflight_find(inflight, ack->packet_id);
     if (entry == NULL || entry->qos != 1)
         return;
+    note_acked(connection, entry, ack);
     feed_settle(entry, ack->reason);
     journal_entry_done(connection->session, entry);
     inflight_remove(inflight, entry);
@@ -33,6 +41,8 @@ static void handle_pubrec(struct connection *connection, const struct mqtt_ack *
     struct inflight_entry *entry = inflight_find(inflight, ack->packet_id);
     if (entry != NULL && entry->qos != 2)
         return;
+    if (entry != NULL && entry->state == INFLIGHT_PUBLISHED)
+        note_acked(connection, entry, ack);
     if (ack->reason >= 0x80) { /* refused: the exchange is over [MQTT-4.3.3-4] */
         if (entry != NULL) {
             feed_settle(entry, ack->reason);
@@ -98,6 +108,7 @@ void handle_ack(struct connection *connection, const struct mqtt_frame *frame)
         /* The short form, nearly every one. What is wrong with any other the decoder says. */
         ack.packet_id = (uint16_t)(frame->body[0] << 8 | frame->body[1]);
         ack.reason = MQTT_SUCCESS;
+        ack.properties.raw = STR("");
     } else {
         uint8_t reason = mqtt_decode_ack(frame, connection->version, &ack);
         if (reason != MQTT_SUCCESS) {

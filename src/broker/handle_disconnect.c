@@ -1,5 +1,5 @@
 /* DISCONNECT and AUTH of a client whose session is open (MQTT 5, 3.14 and 3.15). */
-#include "broker/authenticate.h"
+#include "broker/events_internal.h"
 
 /* MQTT 5, 3.14.2.2.2: a session that was not to be kept cannot be kept after all. */
 static bool take_expiry(struct connection *connection, const struct mqtt_properties *properties)
@@ -26,6 +26,9 @@ void handle_disconnect(struct connection *connection, const struct mqtt_frame *f
     }
     /* Any other reason than a normal end leaves the will in force [MQTT-3.14.4-3]. */
     connection->clean_end = disconnect.reason == MQTT_SUCCESS;
+    if (connection->version == MQTT_5 &&
+        event_wanted(shard_of_channel(&connection->channel), EVENT_CLIENT_DISCONNECTED))
+        event_note_disconnect(connection, disconnect.properties.raw);
     channel_close(&connection->channel, NULL);
 }
 

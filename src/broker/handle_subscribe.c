@@ -5,7 +5,7 @@
  *
  * A search for retained messages costs as much as the store is large, and one SUBSCRIBE may ask for thousands. So the
  * searches of a shard get SEARCH_NS_PER_TURN of each turn, and who needs more stands in line, unread. */
-#include "broker/broker_internal.h"
+#include "broker/events_internal.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -252,7 +252,10 @@ static uint8_t judge(const struct connection *connection, const struct mqtt_subs
         return MQTT_SHARED_NOT_SUPPORTED;
     if (filter->wildcard && !mqtt->wildcard_available)
         return MQTT_WILDCARD_NOT_SUPPORTED;
-    if (!may_subscribe(connection, filter)) {
+    bool may = may_subscribe(connection, filter);
+    if (event_wanted(connection->session->shard, EVENT_AUTHZ))
+        event_authz(connection, asked->filter, false, asked->qos, may);
+    if (!may) {
         COUNT(connection->session->shard, acl_denied, 1);
         return connection->session->shard->settings->acl_denied_reason;
     }
@@ -366,6 +369,9 @@ void handle_subscribe(struct connection *connection, const struct mqtt_frame *fr
         if (verdict < 0x80)
             verdict = grant(connection, &asked, &filter, verdict, &subscribe.properties, answer, &why);
         answer->reasons[i] = verdict;
+        if (verdict < 0x80 && event_wanted(session->shard, EVENT_SESSION_SUBSCRIBED))
+            event_subscription(EVENT_SESSION_SUBSCRIBED, connection, asked.filter, verdict,
+                               subscribe.properties.raw);
         if (verdict >= 0x80)
             note_refusal(connection, answer, asked.filter, why != NULL ? why : mqtt_reason_text(verdict));
     }
@@ -397,6 +403,8 @@ void handle_unsubscribe(struct connection *connection, const struct mqtt_frame *
         }
         if (!session_unsubscribe(session, text, &filter))
             answer->reasons[i] = MQTT_NO_SUBSCRIPTION_EXISTED;
+        else if (event_wanted(shard, EVENT_SESSION_UNSUBSCRIBED))
+            event_subscription(EVENT_SESSION_UNSUBSCRIBED, connection, text, 0, unsubscribe.properties.raw);
         struct error err;
         if (ticket != NULL) /* always: the disk may have failed the time before */
             persist_subscription(shard, session_client_id(session), text, NULL, true, ticket, &err);

@@ -6,7 +6,8 @@
  * makes a publication that views the block and delivers it as if it had come here.
  *
  * Back-pressure: a shard counts what others have not worked off. Above HANDED_HIGH its publishers are not read until
- * it is below HANDED_LOW; so memory is bounded and the sender slows down, not the receiver. What waits for the disk is
+ * it is below HANDED_LOW; so memory is bounded and the sender slows down, not the receiver. Blocks that durable sessions are
+ * to get wait here, in their order, while the journal's queue is full, and count as handed over. What waits for the disk is
  * counted likewise, and holds back who makes more of it: so the catalog's queue is not filled, and nobody refused,
  * because one client writes faster than the disk. */
 #include "broker/broker_internal.h"
@@ -24,8 +25,10 @@
 
 struct handoff {
     struct mail mail;
-    struct handoff *next; /* free list */
+    struct handoff *next; /* free list; shard.held_blocks */
     struct shard *from;
+    unsigned to;
+    bool durable; /* something in it is for durable sessions */
     size_t used;
     size_t charged; /* bytes on from->handed_bytes: with those of referenced messages */
     _Alignas(8) uint8_t data[BLOCK_BYTES];
@@ -70,7 +73,7 @@ static uint8_t *content_of(struct record *record)
     return (uint8_t *)(record + 1) + (record->durable ? sizeof(struct record_durable) : 0);
 }
 
-static struct handoff *block_new(struct shard *from)
+static struct handoff *block_new(struct shard *from, unsigned to)
 {
     struct broker *broker = from->broker;
     pthread_mutex_lock(&broker->handoff_lock);
@@ -83,6 +86,8 @@ static struct handoff *block_new(struct shard *from)
     if (block == NULL)
         block = mem_alloc(sizeof(*block));
     block->from = from;
+    block->to = to;
+    block->durable = false;
     block->used = 0;
     block->charged = 0;
     return block;
@@ -255,14 +260,50 @@ static void receive(struct reactor *reactor, struct mail *mail)
 
 /* ---- The sender ------------------------------------------------------------------------------------------ */
 
+static void mail_block(struct shard *shard, struct handoff *block)
+{
+    block->mail.run = receive;
+    reactor_post(shard->broker->shards[block->to].reactor, &block->mail);
+}
+
+/* Whether the block has to wait for the journal, or behind another one for the same reactor. */
+static bool must_wait(const struct shard *shard, const struct handoff *block)
+{
+    if (block->durable && journal_is_behind(shard))
+        return true;
+    for (const struct handoff *held = shard->held_first; held != NULL; held = held->next) {
+        if (held->to == block->to)
+            return true;
+    }
+    return false;
+}
+
 static void post_block(struct shard *shard, unsigned to)
 {
     struct handoff *block = shard->outbox[to];
     shard->outbox[to] = NULL;
     journal_turn_end(shard); /* what the receiver adds stands behind it in the log */
-    block->mail.run = receive;
     atomic_fetch_add_explicit(&shard->handed_bytes, block->charged, memory_order_relaxed);
-    reactor_post(shard->broker->shards[to].reactor, &block->mail);
+    if (!must_wait(shard, block)) {
+        mail_block(shard, block);
+        return;
+    }
+    block->next = NULL;
+    if (shard->held_first == NULL)
+        shard->held_first = block;
+    else
+        shard->held_last->next = block;
+    shard->held_last = block;
+}
+
+/* The journal has gone on. */
+static void mail_held(struct shard *shard)
+{
+    while (shard->held_first != NULL && !journal_is_behind(shard)) {
+        struct handoff *block = shard->held_first;
+        shard->held_first = block->next;
+        mail_block(shard, block);
+    }
 }
 
 static struct record *room_for(struct shard *shard, unsigned to, size_t bytes)
@@ -273,7 +314,7 @@ static struct record *room_for(struct shard *shard, unsigned to, size_t bytes)
         block = NULL;
     }
     if (block == NULL)
-        shard->outbox[to] = block = block_new(shard);
+        shard->outbox[to] = block = block_new(shard, to);
     struct record *record = (struct record *)(void *)(block->data + block->used);
     block->used += bytes;
     return record;
@@ -294,15 +335,22 @@ static void fill_durable(struct record_durable *durable, struct publication *pub
     publication->durable = false;
 }
 
+static bool has_origin(const struct publication *publication)
+{
+    return publication->message != NULL &&
+           atomic_load_explicit(&publication->message->origin, memory_order_relaxed) != NULL;
+}
+
 static struct record *record_new(struct shard *shard, unsigned to, struct publication *publication,
                                  bool durable)
 {
     size_t content = publication->topic.len + publication->props.len + publication->payload.len;
-    bool by_reference = content > INLINE_BYTES;
+    bool by_reference = content > INLINE_BYTES || has_origin(publication);
     size_t bytes = RECORD_ALIGN(sizeof(struct record) + (durable ? sizeof(struct record_durable) : 0) +
                                 (by_reference ? 0 : content));
     struct record *record = room_for(shard, to, bytes);
     shard->outbox[to]->charged += sizeof(*record) + content;
+    shard->outbox[to]->durable |= durable;
     *record = (struct record){
         .bytes = (uint32_t)bytes,
         .durable = durable,
@@ -354,6 +402,7 @@ void handoff_barrier(struct shard *shard, struct ack_ticket *ticket)
             continue;
         struct record *record = room_for(shard, i, bytes);
         *record = (struct record){.bytes = (uint32_t)bytes, .kind = RECORD_BARRIER, .durable = true};
+        shard->outbox[i]->durable = true;
         ticket_hold(ticket);
         *durable_of(record) = (struct record_durable){.ticket = ticket};
     }
@@ -361,6 +410,7 @@ void handoff_barrier(struct shard *shard, struct ack_ticket *ticket)
 
 void handoff_flush(struct shard *shard)
 {
+    mail_held(shard);
     for (unsigned i = 0; i < shard->broker->shard_count; i++) {
         if (shard->outbox[i] != NULL)
             post_block(shard, i);

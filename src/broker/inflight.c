@@ -5,11 +5,11 @@
 
 #define FIRST_SLOTS 8
 #define KEEP_SLOTS  1024u /* an empty ring up to this size is kept for the next burst */
-#define SLOTS_MAX   65536u
+#define SLOTS_MAX   65536
 
 static void grow(struct inflight *inflight)
 {
-    uint32_t slots = inflight->ring != NULL ? (inflight->mask + 1) * 2 : FIRST_SLOTS;
+    uint32_t slots = inflight->ring != NULL ? (inflight->mask + UINT32_C(1)) * 2 : FIRST_SLOTS;
     struct inflight_entry *ring = mem_zalloc(slots * sizeof(*ring));
     for (uint32_t i = 0; inflight->ring != NULL && i <= inflight->mask; i++) {
         const struct inflight_entry *entry = &inflight->ring[i];
@@ -18,7 +18,7 @@ static void grow(struct inflight *inflight)
     }
     mem_free(inflight->ring);
     inflight->ring = ring;
-    inflight->mask = slots - 1;
+    inflight->mask = (uint16_t)(slots - 1);
 }
 
 static struct inflight_entry *slot_of(struct inflight *inflight, uint16_t packet_id)
@@ -60,7 +60,7 @@ static uint16_t next_free(struct inflight *inflight)
         inflight->next_id = (uint16_t)(id + 1);
         if (inflight->ring[id & inflight->mask].state == INFLIGHT_FREE)
             return id;
-        if (inflight->mask + 1 < SLOTS_MAX) {
+        if (inflight->mask < SLOTS_MAX - 1) {
             /* The slot's owner has not acknowledged while the sequence came round: more room, same order. */
             grow(inflight);
             inflight->next_id = id;
@@ -71,7 +71,7 @@ static uint16_t next_free(struct inflight *inflight)
 static void make_room(struct inflight *inflight)
 {
     assert(inflight->count < UINT16_MAX);
-    if (inflight->ring == NULL || (inflight->count * 2 > inflight->mask && inflight->mask + 1 < SLOTS_MAX))
+    if (inflight->ring == NULL || (inflight->count * 2 > inflight->mask && inflight->mask < SLOTS_MAX - 1))
         grow(inflight);
 }
 
@@ -257,7 +257,7 @@ static uint32_t position_of(const struct packet_id_set *set, uint16_t id)
     uint32_t low = 0, high = set->count;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
-        if (set->ids[middle] < id)
+        if (set->ids[middle].id < id)
             low = middle + 1;
         else
             high = middle;
@@ -268,20 +268,33 @@ static uint32_t position_of(const struct packet_id_set *set, uint16_t id)
 bool packet_id_set_has(const struct packet_id_set *set, uint16_t id)
 {
     uint32_t at = position_of(set, id);
-    return at < set->count && set->ids[at] == id;
+    return at < set->count && set->ids[at].id == id;
 }
 
-bool packet_id_set_add(struct packet_id_set *set, uint16_t id)
+uint32_t packet_id_set_exchange(const struct packet_id_set *set, uint16_t id)
 {
     uint32_t at = position_of(set, id);
-    if (at < set->count && set->ids[at] == id)
+    return at < set->count && set->ids[at].id == id ? set->ids[at].exchange : 0;
+}
+
+uint32_t packet_id_set_next_exchange(const struct packet_id_set *set)
+{
+    return set->last_exchange == UINT32_MAX ? 1 : set->last_exchange + 1;
+}
+
+bool packet_id_set_add(struct packet_id_set *set, uint16_t id, uint32_t exchange)
+{
+    uint32_t at = position_of(set, id);
+    if (exchange != 0)
+        set->last_exchange = exchange;
+    if (at < set->count && set->ids[at].id == id)
         return false;
-    if (set->count == set->cap) {
-        set->cap = set->cap > 0 ? set->cap * 2 : FIRST_SLOTS;
+    if (set->count == set->cap) { /* there are 65,535 identifiers */
+        set->cap = set->cap == 0 ? FIRST_SLOTS : set->cap > UINT16_MAX / 2 ? UINT16_MAX : set->cap * 2;
         set->ids = mem_realloc(set->ids, set->cap * sizeof(*set->ids));
     }
     memmove(set->ids + at + 1, set->ids + at, (set->count - at) * sizeof(*set->ids));
-    set->ids[at] = id;
+    set->ids[at] = (struct received_id){.id = id, .exchange = exchange};
     set->count++;
     return true;
 }
@@ -289,7 +302,7 @@ bool packet_id_set_add(struct packet_id_set *set, uint16_t id)
 bool packet_id_set_remove(struct packet_id_set *set, uint16_t id)
 {
     uint32_t at = position_of(set, id);
-    if (at == set->count || set->ids[at] != id)
+    if (at == set->count || set->ids[at].id != id)
         return false;
     set->count--;
     memmove(set->ids + at, set->ids + at + 1, (set->count - at) * sizeof(*set->ids));

@@ -36,13 +36,13 @@ struct inflight_entry {
 
 struct inflight {
     struct inflight_entry *ring;
-    uint32_t mask;
-    uint32_t count;
-    uint32_t sent;           /* of them, on the present connection: what a receive maximum counts */
-    uint32_t unsent;         /* the others: to be sent, again or for the first time */
-    uint32_t fresh;          /* of these, those for the first time */
     uint64_t bytes;          /* outgoing_bytes() of those that hold their message */
     _Atomic uint64_t *total; /* likewise, of this thread: see session_queue.h; NULL: none */
+    uint16_t mask;           /* slots - 1; without a ring it means nothing */
+    uint16_t count;          /* fewer than there are identifiers */
+    uint16_t sent;           /* of them, on the present connection: what a receive maximum counts */
+    uint16_t unsent;         /* the others: to be sent, again or for the first time */
+    uint16_t fresh;          /* of these, those for the first time */
     uint16_t next_id;        /* the next identifier to try; starts at 1, lives as long as the session */
     uint16_t oldest;         /* identifier of the first entry; 0: there is none */
     uint16_t newest;         /* of the last one */
@@ -75,15 +75,25 @@ void inflight_each(struct inflight *inflight, void (*each)(struct inflight_entry
 void inflight_clear(struct inflight *inflight);
 
 /* Packet identifiers of QoS 2 messages that came and wait for PUBREL: a small sorted set, bounded by the receive
- * maximum that the server announces. */
+ * maximum that the server announces. Each with the number of its exchange: those of a durable session are counted, from 1 on
+ * and round after 2^32 - 1; 0: it has none. */
+struct received_id {
+    uint16_t id;
+    uint32_t exchange;
+};
 struct packet_id_set {
-    uint16_t *ids;
-    uint32_t count;
-    uint32_t cap;
+    struct received_id *ids;
+    uint16_t count;
+    uint16_t cap;
+    uint32_t last_exchange; /* of the session, whether it is in the set or not; 0: there was none */
 };
 
-bool packet_id_set_add(struct packet_id_set *set, uint16_t id); /* false: it was in already */
+/* False: it was in already. An exchange that is not 0 becomes the last one. */
+bool packet_id_set_add(struct packet_id_set *set, uint16_t id, uint32_t exchange);
 bool packet_id_set_has(const struct packet_id_set *set, uint16_t id);
+uint32_t packet_id_set_exchange(const struct packet_id_set *set,
+                                uint16_t id); /* 0: none, or not in the set */
+uint32_t packet_id_set_next_exchange(const struct packet_id_set *set);
 bool packet_id_set_remove(struct packet_id_set *set, uint16_t id);
 void packet_id_set_clear(struct packet_id_set *set);
 

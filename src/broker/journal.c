@@ -3,7 +3,8 @@
  * 1. What a shard has to say in a turn goes into one batch (journal_write.c), with the tickets and the packets that wait
  *    for it.
  * 2. At the end of the turn it is submitted, before the hand-offs are mailed: so what another shard adds to a message
- *    stands behind the message in the log.
+ *    stands behind the message in the log. While the log's queue is full, the batch is kept and submitted again, and the
+ *    hand-offs wait for it (journal_is_behind()): a crash must not leave with subscribers what their publisher repeats.
  * 3. The log's writer commits it with those of other shards and mails it home. There its tickets are given back, its
  *    packets written.
  *
@@ -16,14 +17,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#include <errno.h>
-#include <sys/stat.h>
+#include <time.h>
 
 #define SEGMENT_BYTES   (16u << 20)
 #define BATCH_BYTES_MAX (300u << 20) /* a message of MQTT's largest size fits */
 #define BATCH_BYTES     ((size_t)4 << 20)
 #define RETRY_BYTES     ((size_t)16 << 20) /* kept and tried again while the log's queue is full */
 #define RETRY_MS        5
+#define STOP_WAIT_MS    1000 /* for room in the log's queue */
 #define SPARE_BATCHES   4
 
 /* ---- Life ------------------------------------------------------------------------------------------------ */
@@ -151,7 +152,7 @@ static void fail(struct session *session, const struct journal_wait *wait)
 {
     if (wait->kind != WAIT_PUBCOMP)
         return; /* the snapshot that closes the gap releases it */
-    packet_id_set_add(&session->received, wait->packet_id);
+    packet_id_set_add(&session->received, wait->packet_id, 0);
     if (session->connection != NULL && session->arrivals == wait->arrivals)
         connection_fail(session->connection, MQTT_QUOTA_EXCEEDED, "the session cannot be written to disk");
 }
@@ -370,6 +371,11 @@ void journal_submit(struct shard_journal *sj)
     has_left(sj);
 }
 
+bool journal_is_behind(const struct shard *shard)
+{
+    return shard->journal != NULL && shard->journal->batch != NULL;
+}
+
 void journal_submit_if_large(struct shard_journal *sj)
 {
     if (sj->batch != NULL && log_batch_bytes(&sj->batch->log) >= BATCH_BYTES)
@@ -401,12 +407,29 @@ void journal_turn_end(struct shard *shard)
         journal_submit(sj);
 }
 
+/* The log's queue stays full while the broker stops: nothing of the batch has been acknowledged. */
+static void give_up(struct shard_journal *sj)
+{
+    struct journal_batch *batch = sj->batch;
+    struct error err;
+    error_set(&err, ERR_BUSY, "the log's queue is full, and the broker stops");
+    sj->submitted++;
+    sj->batch = NULL;
+    fail_later(sj, batch, &err);
+}
+
 void journal_shard_stop(struct shard *shard)
 {
     struct shard_journal *sj = shard->journal;
     if (sj == NULL)
         return;
-    timer_clear(shard->reactor, &sj->retry);
     timer_clear(shard->reactor, &sj->slice);
     journal_turn_end(shard);
+    for (int ms = 0; sj->batch != NULL && ms < STOP_WAIT_MS; ms++) { /* the log's queue is full */
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        journal_submit(sj);
+    }
+    timer_clear(shard->reactor, &sj->retry);
+    if (sj->batch != NULL)
+        give_up(sj);
 }

@@ -57,6 +57,9 @@ uint64_t journal_next_number(struct journal *journal); /* thread: any */
 void journal_shard_start(struct shard *shard);
 void journal_shard_stop(struct shard *shard); /* submits the rest; before the sessions are freed */
 void journal_turn_end(struct shard *shard);   /* submits what the turn has gathered */
+/* Behind journal_turn_end(): the log's queue is full and has not taken it. It is tried again in some milliseconds, in a turn
+ * of its own. */
+bool journal_is_behind(const struct shard *shard);
 
 /* ---- Messages that come ---------------------------------------------------------------------------------- */
 

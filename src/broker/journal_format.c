@@ -77,6 +77,7 @@ void journal_put_message(struct buf *out, const struct journal_message *message)
     if (message->packet_id != 0) {
         journal_put_number(out, message->number);
         journal_put_number(out, message->packet_id);
+        journal_put_number(out, message->exchange);
         journal_put_number(out, message->expected);
     }
     put_text(out, message->topic);
@@ -117,6 +118,11 @@ uint64_t journal_get_below(struct journal_reader *reader, uint64_t limit)
         return value;
     reader->bad = true;
     return 0;
+}
+
+uint32_t journal_get_exchange(struct journal_reader *reader)
+{
+    return (uint32_t)journal_get_below(reader, UINT64_C(1) << 32);
 }
 
 uint64_t journal_get_difference(struct journal_reader *reader, uint64_t *last)
@@ -202,6 +208,7 @@ void journal_get_message(struct journal_reader *reader, struct journal_message *
     if ((flags & JOURNAL_MESSAGE_RECEIVED) != 0) {
         message->number = journal_get_number(reader);
         message->packet_id = (uint16_t)journal_get_below(reader, PACKET_ID_END);
+        message->exchange = journal_get_exchange(reader);
         message->expected = (uint32_t)journal_get_below(reader, UINT64_C(1) << 32);
         if (message->packet_id == 0)
             reader->bad = true;

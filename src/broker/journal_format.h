@@ -5,16 +5,16 @@
  *
  *     kind      what follows it                                          it says
  *     MESSAGE   id · flags · [expires · expiry_at] ·                     content, once for all sessions, and who of the
- *               [number · packet id · expected] ·                        publishing reactor's sessions queue it
+ *               [number · packet id · exchange · expected] ·             publishing reactor's sessions queue it
  *               topic · properties · payload · entries
  *     ENQUEUE   id · flags · entries                                     more sessions queue it
  *     SENT      number · id · packet id                                  QoS 2: goes out under this identifier
  *     RELEASED  number · packet id                                       QoS 2: the client has it; PUBREL follows
  *     DONE      (number · id)…                                           QoS 1 is acknowledged, or a message is given up
  *     FINISHED  number · packet id                                       QoS 2: the exchange is over
- *     RECEIVED  number · packet id                                       QoS 2 from the client: it has been published
+ *     RECEIVED  number · packet id · exchange                            QoS 2 from the client: it has been published
  *     COMPLETED number · packet id                                       the same: PUBREL came
- *     STATE     number · flags · [received identifiers] · entries        all that the session has: a snapshot
+ *     STATE     number · flags · [received] · entries                    all that the session has: a snapshot
  *
  * `kind` is one byte; numbers are LEB128 (seven bits a byte, the lowest first), texts are their length and their bytes.
  * Differences are zigzag: 0, -1, 1, -2, … as 0, 1, 2, 3, …
@@ -25,6 +25,8 @@
  * MESSAGE's flags: bits 0-1 QoS · bit 2 retain · bit 3 `expires` (wall clock, ms) and `expiry_at` (see struct message)
  * follow · bit 4 published at QoS 2 by session `number` under `packet id`: it counts as RECEIVED, and `expected` other
  * reactors answer with an ENQUEUE each. Entries fill the rest of the record.
+ * `exchange` counts the QoS 2 messages of a session, those that nobody waits for included: what comes behind a number that the
+ * journal has is repeated by the client if it had come before, and counted as it was then (publish.c).
  * SENT's id is 0 for a message of a feed, which keeps its messages itself: the journal knows of it that the identifier is
  * in use, and that PUBREL ends it.
  *
@@ -42,8 +44,9 @@
  * A plain entry has the message's QoS (STATE: 1) and nothing else: one byte for each of 10,000 sessions in a row.
  *
  * STATE's flags: bit 0 first part · bit 1 last part. A session's parts follow each other without other records of the
- * session between; they replace what the journal has said of the session once the last one is there. Received
- * identifiers (their count, then they) are in the first one. Entries are in the order of sending. */
+ * session between; they replace what the journal has said of the session once the last one is there. What is received
+ * is in the first one: the number of the session's last exchange, a count, and so often a packet identifier and the number of
+ * its exchange. Entries are in the order of sending. */
 #ifndef BROKER_JOURNAL_FORMAT_H
 #define BROKER_JOURNAL_FORMAT_H
 
@@ -102,6 +105,7 @@ struct journal_message {
     bool retain;
     uint16_t packet_id; /* 0: not received from a durable session at QoS 2 */
     uint64_t number;
+    uint32_t exchange;
     uint32_t expected;
 };
 
@@ -136,6 +140,7 @@ static inline bool journal_reader_ends(const struct journal_reader *reader)
 uint8_t journal_get_byte(struct journal_reader *reader);
 uint64_t journal_get_number(struct journal_reader *reader);
 uint64_t journal_get_below(struct journal_reader *reader, uint64_t limit); /* bad if it is not below */
+uint32_t journal_get_exchange(struct journal_reader *reader);
 uint64_t journal_get_difference(struct journal_reader *reader, uint64_t *last);
 /* False at the end of the record, or if it is bad. entry->ids is owned by the caller. */
 bool journal_get_entry(struct journal_reader *reader, uint64_t *last, uint8_t plain_qos,

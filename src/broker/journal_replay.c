@@ -260,7 +260,7 @@ static void read_message(struct journal_replay *replay, struct journal_reader *r
         map_insert(&replay->messages, hash_u64(from.id), message);
     }
     if (from.packet_id != 0)
-        packet_id_set_add(&session_of(replay, from.number)->received, from.packet_id);
+        packet_id_set_add(&session_of(replay, from.number)->received, from.packet_id, from.exchange);
     redo_add(replay, &from, message);
     read_entries(replay, reader, from.id, message);
 }
@@ -319,6 +319,7 @@ static void read_exchange(struct journal_reader *reader, enum journal_kind kind,
                           struct replay_session *session)
 {
     uint16_t packet_id = get_packet_id(reader);
+    uint32_t exchange = kind == JOURNAL_RECEIVED ? journal_get_exchange(reader) : 0;
     if (reader->bad)
         return;
     struct replay_entry *entry = by_packet_id(&session->entries, packet_id);
@@ -331,7 +332,7 @@ static void read_exchange(struct journal_reader *reader, enum journal_kind kind,
         if (entry != NULL)
             entries_remove(&session->entries, entry);
         break;
-    case JOURNAL_RECEIVED: packet_id_set_add(&session->received, packet_id); break;
+    case JOURNAL_RECEIVED: packet_id_set_add(&session->received, packet_id, exchange); break;
     case JOURNAL_COMPLETED: packet_id_set_remove(&session->received, packet_id); break;
     default: assert(false);
     }
@@ -342,9 +343,15 @@ static void state_begin(struct replay_session *session, struct journal_reader *r
     entries_clear(&session->new_entries);
     packet_id_set_clear(&session->new_received);
     session->in_state = true;
+    uint32_t last = journal_get_exchange(reader);
     uint64_t count = journal_get_below(reader, UINT16_MAX + 1);
-    for (; count > 0 && !reader->bad; count--)
-        packet_id_set_add(&session->new_received, get_packet_id(reader));
+    for (; count > 0 && !reader->bad; count--) {
+        uint16_t packet_id = get_packet_id(reader);
+        uint32_t exchange = journal_get_exchange(reader);
+        if (!reader->bad)
+            packet_id_set_add(&session->new_received, packet_id, exchange);
+    }
+    session->new_received.last_exchange = last;
 }
 
 static void state_end(struct replay_session *session)

@@ -18,8 +18,10 @@
  * content was written last: who refers to one of an older era writes it once more (journal_put_content). */
 #include "broker/journal_internal.h"
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/tune.h"
 
 #define COMPACT_BYTES  (UINT64_C(64) << 20)
 #define SLICE_BYTES    ((size_t)256 << 10) /* a turn */
@@ -133,9 +135,12 @@ static void write_state(struct walk *walk)
 {
     struct session *session = walk->session;
     begin_part(walk, JOURNAL_STATE_FIRST);
+    journal_put_number(walk->out, session->received.last_exchange);
     journal_put_number(walk->out, session->received.count);
-    for (uint32_t i = 0; i < session->received.count; i++)
-        journal_put_number(walk->out, session->received.ids[i]);
+    for (uint32_t i = 0; i < session->received.count; i++) {
+        journal_put_number(walk->out, session->received.ids[i].id);
+        journal_put_number(walk->out, session->received.ids[i].exchange);
+    }
     inflight_each(&session->inflight, put_in_flight, walk);
     for (uint32_t i = 0; i < session->queue.count; i++) {
         struct outgoing *outgoing = session_queue_at(&session->queue, i);
@@ -158,7 +163,8 @@ static void walk_session(void *item, void *arg)
 {
     struct walk *walk = arg;
     struct session *session = item;
-    bool empty = session->queue.count == 0 && session->inflight.count == 0 && session->received.count == 0;
+    bool empty = session->queue.count == 0 && session->inflight.count == 0 && session->received.count == 0 &&
+                 session->received.last_exchange == 0;
     if (walk->unfinished || empty || !session_is_durable(session))
         return;
     walk->session = session;
@@ -208,18 +214,22 @@ void snapshot_slice(struct reactor *reactor, struct timer *timer)
         sj->cursor = next;
         over = next == 0;
     }
-    if (over)
+    if (over) {
+        FAULT_POINT("journal.in_snapshot"); /* written by some shards, and not submitted by this one */
         wait_for_disk(sj);
-    else
+    } else {
         timer_set(reactor, timer, now_ms + SLICE_MS);
+    }
 }
 
 static void trimmed(struct worker_job *job)
 {
     struct journal *journal = CONTAINER_OF(job, struct journal, snapshot.trim);
     struct error err;
+    FAULT_POINT("journal.before_trim");
     if (!log_trim(journal->log, journal->snapshot.begin, &err))
         LOG_ERROR("journal of sessions not trimmed", LOG_ERROR_OF(&err));
+    FAULT_POINT("journal.after_trim");
     post(journal, 0);
 }
 
@@ -273,6 +283,8 @@ void snapshot_batch_settled(struct shard_journal *sj)
         snapshot->phase = SNAPSHOT_FINISH;
         next = 0;
     } else if (next == journal->shard_count) {
+        if (snapshot->phase == SNAPSHOT_WALK)
+            FAULT_POINT("journal.after_snapshot"); /* whole on disk, and so is what it replaces */
         snapshot->phase = snapshot->phase == SNAPSHOT_WALK ? SNAPSHOT_FLUSH : SNAPSHOT_FINISH;
         next = 0;
     }
@@ -288,9 +300,11 @@ void journal_tick(struct shard *shard)
     struct snapshot *snapshot = &journal->snapshot;
     struct log_bounds bounds;
     log_bounds(journal->log, &bounds);
-    bool large = bounds.bytes > COMPACT_BYTES && bounds.bytes > 2 * journal->live_bytes;
+    bool large = bounds.bytes > (uint64_t)TUNED("journal.compact_bytes", COMPACT_BYTES) &&
+                 bounds.bytes > 2 * journal->live_bytes;
     if ((!large && !journal->wanted && !journal_has_gap(journal)) || !log_writable(journal->log, NULL))
         return;
+    FAULT_POINT("journal.before_snapshot");
     snapshot->active = true;
     snapshot->phase = SNAPSHOT_WALK;
     snapshot->begin = bounds.next;

@@ -141,6 +141,7 @@ static void add_received(struct shard_journal *sj, const struct publication *pub
     buf_append_byte(&sj->head, JOURNAL_RECEIVED);
     journal_put_number(&sj->head, publication->publisher->subscriber.number);
     journal_put_number(&sj->head, publication->received_id);
+    journal_put_number(&sj->head, publication->exchange);
     journal_add_buf(sj, &sj->head);
 }
 
@@ -156,6 +157,7 @@ void journal_published(struct shard *shard, struct publication *publication, boo
         struct journal_message parts = parts_of(publication);
         if (is_received(publication)) {
             parts.packet_id = publication->received_id;
+            parts.exchange = publication->exchange;
             parts.number = publication->publisher->subscriber.number;
             parts.expected = expected;
         }

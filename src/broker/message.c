@@ -20,6 +20,7 @@ struct message *message_new(const struct publication *parts)
     message->publisher_id = parts->publisher_id;
     atomic_init(&message->journal_place, parts->journal_place);
     atomic_init(&message->journal_id, parts->journal_id);
+    atomic_init(&message->origin, NULL);
     uint8_t *at = message->data;
     memcpy(at, parts->topic.data, parts->topic.len);
     at += parts->topic.len;
@@ -34,8 +35,17 @@ struct message *message_new(const struct publication *parts)
 void message_unref(struct message *message)
 {
     /* Release: what this thread read of the message is over before another frees it; acquire: see it so. */
-    if (atomic_fetch_sub_explicit(&message->refs, 1, memory_order_acq_rel) == 1)
+    if (atomic_fetch_sub_explicit(&message->refs, 1, memory_order_acq_rel) == 1) {
+        mem_free(atomic_load_explicit(&message->origin, memory_order_relaxed));
         mem_free(message);
+    }
+}
+
+void message_set_origin(struct message *message, struct message_origin *origin)
+{
+    struct message_origin *none = NULL;
+    if (!atomic_compare_exchange_strong(&message->origin, &none, origin))
+        mem_free(origin);
 }
 
 struct message *publication_message(struct publication *publication)

@@ -15,8 +15,11 @@
 
 struct ack_ticket;
 struct journal_redo;
+struct message_origin;
 struct session;
 struct shard;
+
+#define MESSAGE_ID_BYTES 16
 
 struct message {
     atomic_uint refs;
@@ -32,7 +35,8 @@ struct message {
     _Atomic uint64_t journal_id; /* the same in all its copies; 0: it has none. Relaxed */
     _Atomic uint64_t
         journal_place; /* where the journal got its content last (journal_write.c); 0: nowhere. Relaxed */
-    uint8_t data[];    /* topic, properties as they are forwarded, payload */
+    _Atomic(struct message_origin *) origin; /* who published it: events_internal.h; NULL: nobody asked */
+    uint8_t data[];                          /* topic, properties as they are forwarded, payload */
 };
 
 static inline struct message *message_ref(struct message *message)
@@ -40,6 +44,9 @@ static inline struct message *message_ref(struct message *message)
     atomic_fetch_add_explicit(&message->refs, 1, memory_order_relaxed);
     return message;
 }
+
+/* Gives the message its origin; takes. One that it has stays. Thread: any. */
+void message_set_origin(struct message *message, struct message_origin *origin);
 
 void message_unref(struct message *message); /* takes; frees with the last one. Thread: any */
 
@@ -77,9 +84,13 @@ struct publication {
     bool answered;          /* handed over: the publisher's reactor has said that it will be told of */
     bool picked;            /* for a member of a shared subscription */
     uint16_t received_id;   /* QoS 2 from a durable session: its packet identifier; 0: not so */
+    uint32_t exchange;      /* its number, with received_id; 0: it has none */
+    bool repeated;          /* the client says, or the broker knows, that it has been sent before */
     uint64_t journal_place; /* as in struct message */
     uint64_t journal_id;    /* likewise */
     const struct journal_redo *redo; /* published once more, for those that have not got it; NULL: no */
+    uint8_t id[MESSAGE_ID_BYTES];    /* publication_id(); zeros: nobody asked for it */
+    struct str trail;                /* what its events are to carry, as whoever publishes means it */
 };
 
 /* The lasting form, made at the first call. Borrows: take a message_ref() to keep it. */

@@ -4,7 +4,7 @@
  * session is found, made or discarded; the limits of both sides are noted; CONNACK goes out, and then what was in flight
  * or queued. Where CONNACK is to say that an old session is gone, it waits until that is on disk: then CONNECT, still
  * unread, is read once more. */
-#include "broker/authenticate.h"
+#include "broker/events_internal.h"
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -299,17 +299,12 @@ static void end_setup(struct connection *connection)
     struct connection_extras *extras = connection->extras;
     setup_free(extras->setup);
     *extras = (struct connection_extras){
-        .connection = NULL,
+        .connection = connection,
         .rate = extras->rate,
         .expiry = extras->expiry,
         .token_rules = extras->token_rules,
     };
-    if (extras->rate == NULL && extras->expiry == NULL && extras->token_rules == NULL) {
-        mem_free(extras);
-        connection->extras = NULL;
-    } else {
-        extras->connection = connection;
-    }
+    connection_extras_trim(connection);
 }
 
 /* Whether the session, if it is to be kept, has a place: that of a former one under its id, or a free one. Not asked
@@ -344,6 +339,9 @@ static bool let_in(struct connection *connection, const struct mqtt_connect *con
         return false;
     }
     compile_acl(connection, connect->client_id);
+    if (connection->state != CONNECTION_LET_IN &&
+        event_wanted(shard_of_channel(&connection->channel), EVENT_AUTHN))
+        event_authn(connection, MQTT_SUCCESS);
     connection->state = CONNECTION_LET_IN;
     if (!connect->has_will || connection_may_publish(connection, connect->will.topic))
         return true;
@@ -395,10 +393,14 @@ bool open_session(struct connection *connection, const struct mqtt_connect *conn
         connection_fail(connection, MQTT_PACKET_TOO_LARGE, NULL);
         return true;
     }
+    if (event_wanted(shard, EVENT_CLIENT_CONNACK))
+        event_connack(connection, MQTT_SUCCESS, connect->properties.raw);
     take_will(session, connect);
     connection->state = CONNECTION_OPEN;
     end_setup(connection);
     log_connected(connection, present);
+    if (event_wanted(shard, EVENT_CLIENT_CONNECTED))
+        event_connected(connection, connect);
     session_pump(shard, session);
     return true;
 }

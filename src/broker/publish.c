@@ -7,7 +7,7 @@
  *
  * What is refused, and how (MQTT 5 by reason code in PUBACK or PUBREC; older clients are acknowledged all the same,
  * as 3.1.1 section 3.3.5 leaves it, unless the settings say to disconnect them). */
-#include "broker/broker_internal.h"
+#include "broker/events_internal.h"
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -115,7 +115,7 @@ void publish_elsewhere(struct shard *shard, struct publication *publication, con
 static bool deliver_journaled(struct shard *shard, struct publication *publication, const struct route *route,
                               uint32_t picked)
 {
-    uint32_t expected = (uint32_t)__builtin_popcountll(route->remote_durable);
+    uint32_t expected = route->remote_durable_count;
     bool more = expected > 0;
     for (uint32_t i = 0; i < picked; i++) {
         more |= shard->picks[i].durable;
@@ -140,7 +140,7 @@ size_t publish(struct shard *shard, struct publication *publication, const struc
     if (!journaled)
         deliver_all(shard, publication, route, false);
     pass_on(shard, publication, route, picked, journaled);
-    return (size_t)route->target_count + route->group_count + (size_t)__builtin_popcountll(route->remote);
+    return (size_t)route->target_count + route->group_count + route->remote_count;
 }
 
 void publish_local(struct shard *shard, struct publication *publication)
@@ -283,10 +283,13 @@ static void persist_as_it_is(struct message *message, void *arg)
                      change->ticket, &err);
 }
 
-/* The journal had the message when the broker ended, but whether the services' own logs had it, too, nobody knows: they
- * get it once more. One that has it has it twice then, unless the message has an id. */
-static void offer_again(struct shard *shard, struct publication *publication)
+/* The journal had the message when the broker ended, but whether the services' own logs had it, too, it does not tell: they
+ * get it once more, under the name of its exchange. */
+static void offer_again(struct shard *shard, const struct mqtt_publish *in, struct publication *publication)
 {
+    publication->received_id = in->packet_id;
+    publication->exchange = packet_id_set_exchange(&publication->publisher->received, in->packet_id);
+    publication->repeated = true;
     const struct route *route = shard_route(shard, publication->topic, TOPIC_LEVELS_MAX);
     publication->shard = shard;
     for (uint32_t i = 0; i < route->target_count; i++) {
@@ -324,7 +327,7 @@ static void acknowledge_again(struct connection *connection, const struct mqtt_p
     publication->acknowledged = true;
     publication->ticket = ticket;
     if (may && session_is_unsure(connection->session, in->packet_id))
-        offer_again(shard, publication);
+        offer_again(shard, in, publication);
     if (retained) {
         struct retained_change change = {
             .shard = shard,
@@ -363,15 +366,32 @@ static bool take_packet_id(struct connection *connection, const struct mqtt_publ
     return true;
 }
 
+/* At QoS 2. A client repeats what it has got no PUBREC for in the order in which it was sent (4.6), and PUBREC waits for the
+ * journal: so what the journal lacks after a crash is repeated under the numbers that it had. */
+static void take_exchange(struct session *session, const struct mqtt_publish *in,
+                          struct publication *publication)
+{
+    struct packet_id_set *received = &session->received;
+    if (session_is_durable(session)) {
+        publication->received_id = in->packet_id;
+        publication->exchange = packet_id_set_next_exchange(received);
+        publication->repeated = in->dup;
+    }
+    packet_id_set_add(received, in->packet_id, publication->exchange);
+}
+
 /* Routes it, and acknowledges at once or when it is on disk. */
 static void accept_publish(struct connection *connection, struct shard *shard, const struct mqtt_publish *in,
                            struct publication *publication, const struct route *route)
 {
     uint8_t reason = MQTT_SUCCESS;
-    if (burst_add(shard, publication, route, false))
+    bool tell = events_wanted(shard, EVENTS_OF_MESSAGES);
+    if (!tell && burst_add(shard, publication, route, false))
         return;
     publication->acknowledged = in->qos > 0;
     journal_identify(shard, publication);
+    if (tell)
+        event_publication_begins(publication);
     if (in->retain) {
         publication->ticket = in->qos > 0 ? ticket_new(shard) : NULL;
         reason = publish_retained(shard, publication);
@@ -386,12 +406,13 @@ static void accept_publish(struct connection *connection, struct shard *shard, c
                     atomic_load_explicit(&publication->ticket->reason, memory_order_relaxed) >= 0x80;
     if (reason == MQTT_SUCCESS && !unstored) {
         if (in->qos == 2) {
-            packet_id_set_add(&connection->session->received, in->packet_id);
-            if (session_is_durable(connection->session))
-                publication->received_id = in->packet_id;
+            take_exchange(connection->session, in, publication);
         }
-        if (publish(shard, publication, route) == 0)
+        if (publish(shard, publication, route) == 0) {
             reason = MQTT_NO_MATCHING_SUBSCRIBERS;
+            if (event_wanted(shard, EVENT_MESSAGE_DROPPED))
+                event_dropped(publication, "no_subscribers");
+        }
     }
     if (publication->ticket != NULL) {
         struct held *held = held_append(connection, in->qos == 1 ? MQTT_PUBACK : MQTT_PUBREC, in->packet_id,
@@ -429,7 +450,10 @@ void handle_publish(struct connection *connection, const struct mqtt_frame *fram
         connection_fail(connection, MQTT_BAD_TOPIC_NAME, "topic with too many levels");
         return;
     }
-    if (!may_publish(connection, route)) {
+    bool may = may_publish(connection, route);
+    if (event_wanted(shard, EVENT_AUTHZ))
+        event_authz(connection, in.topic, true, in.qos, may);
+    if (!may) {
         COUNT(shard, acl_denied, 1);
         if (shard->settings->acl_denied_disconnects)
             connection_fail(connection, MQTT_NOT_AUTHORIZED, "not authorized to publish to this topic");

@@ -305,6 +305,8 @@ struct route *route_resolve(struct router *router, unsigned reactor, struct str 
     route->hash = hash;
     route->remote = remote;
     route->remote_durable = remote_durable;
+    route->remote_count = (uint32_t)__builtin_popcountll(remote);
+    route->remote_durable_count = (uint32_t)__builtin_popcountll(remote_durable);
     fill_targets(route, scratch, ids);
     if (scratch_bytes(scratch) > SCRATCH_KEPT_BYTES)
         route_scratch_free(scratch);

@@ -84,6 +84,8 @@ struct route {
     uint32_t group_count;    /* shared subscriptions that match: one member each gets the message */
     uint64_t remote;         /* bit i: reactor i (not this one) has subscribers; it resolves them itself */
     uint64_t remote_durable; /* of these, who has durable sessions that get it at QoS 1 or 2 */
+    uint32_t remote_count;
+    uint32_t remote_durable_count;
     struct route_target *targets;
     struct share_group **groups;
     /* The rest is the cache's. */

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "broker/broker_internal.h"
+#include "broker/events_internal.h"
 
 /* ---- Subscribers ----------------------------------------------------------------------------------------- */
 
@@ -60,9 +61,8 @@ static void barrier_run(struct reactor *reactor, struct mail *mail)
     pthread_mutex_unlock(&barrier->lock);
 }
 
-void service_subscriber_end(struct broker *broker, struct subscriber *subscriber)
+void service_barrier(struct broker *broker)
 {
-    router_unsubscribe_all(broker->router, subscriber);
     struct barrier barrier = {.pending = broker->shard_count};
     pthread_mutex_init(&barrier.lock, NULL);
     pthread_cond_init(&barrier.changed, NULL);
@@ -78,6 +78,12 @@ void service_subscriber_end(struct broker *broker, struct subscriber *subscriber
     mem_free(mails);
     pthread_cond_destroy(&barrier.changed);
     pthread_mutex_destroy(&barrier.lock);
+}
+
+void service_subscriber_end(struct broker *broker, struct subscriber *subscriber)
+{
+    router_unsubscribe_all(broker->router, subscriber);
+    service_barrier(broker);
 }
 
 unsigned service_reactor_count(const struct broker *broker)
@@ -111,6 +117,18 @@ struct str publication_username(const struct publication *publication)
                                                               : STR("");
 }
 
+struct publication_exchange publication_exchange(const struct publication *publication)
+{
+    if (publication->received_id == 0 || publication->exchange == 0)
+        return (struct publication_exchange){0};
+    return (struct publication_exchange){
+        .session = publication->publisher->subscriber.number,
+        .number = publication->exchange,
+        .packet_id = publication->received_id,
+        .repeated = publication->repeated,
+    };
+}
+
 struct ack_ticket *publication_hold(struct publication *publication)
 {
     if (!publication->acknowledged)
@@ -121,9 +139,24 @@ struct ack_ticket *publication_hold(struct publication *publication)
     return publication->ticket;
 }
 
+bool publication_peer(const struct publication *publication, char *out)
+{
+    const struct session *publisher = publication->publisher;
+    out[0] = '\0';
+    if (publisher == NULL || publisher->connection == NULL)
+        return false;
+    channel_peer_text(&publisher->connection->channel, out);
+    return true;
+}
+
 void publication_at_turn_end(const struct publication *publication, struct turn_task *task)
 {
-    struct shard *shard = publication->shard;
+    service_at_turn_end(publication->shard->broker, publication->shard->index, task);
+}
+
+void service_at_turn_end(struct broker *broker, unsigned reactor, struct turn_task *task)
+{
+    struct shard *shard = &broker->shards[reactor];
     if (task->waiting)
         return;
     task->waiting = true;
@@ -159,16 +192,22 @@ void service_credit(struct broker *broker, unsigned reactor, size_t bytes)
 
 /* ---- Publishing ------------------------------------------------------------------------------------------ */
 
-void service_publish(struct broker *broker, unsigned reactor, struct publication *publication)
+size_t service_publish(struct broker *broker, unsigned reactor, struct publication *publication)
 {
     struct shard *shard = &broker->shards[reactor];
+    size_t receivers = 0;
     publication->shard = shard;
+    if (events_wanted(shard, EVENTS_OF_MESSAGES))
+        event_publication_begins(publication);
     const struct route *route = shard_route(shard, publication->topic, TOPIC_LEVELS_MAX);
     if (publication->retain) {
         publish_retained(shard, publication);
         route = shard_route(shard, publication->topic, TOPIC_LEVELS_MAX); /* as accept_publish() */
     }
     if (route != NULL)
-        publish(shard, publication, route);
+        receivers = publish(shard, publication, route);
+    if (receivers == 0 && event_wanted(shard, EVENT_MESSAGE_DROPPED))
+        event_dropped(publication, "no_subscribers");
     publication_end(publication);
+    return receivers;
 }

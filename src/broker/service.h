@@ -26,6 +26,10 @@ void service_unsubscribe(struct broker *broker, struct subscriber *subscriber, s
  * freed. Blocks for a loop turn. Thread: any but a reactor's. */
 void service_subscriber_end(struct broker *broker, struct subscriber *subscriber);
 
+/* Waits until every reactor has left the turn that it is in: what was replaced before may be freed then. Blocks.
+ * Thread: any but a reactor's. */
+void service_barrier(struct broker *broker);
+
 /* The reactors: for mail and timers. Thread: any. */
 unsigned service_reactor_count(const struct broker *broker);
 struct reactor *service_reactor(const struct broker *broker, unsigned index);
@@ -37,6 +41,20 @@ unsigned publication_reactor(const struct publication *publication);
 /* Who published it; both empty: not a client. Valid during the call. */
 struct str publication_client_id(const struct publication *publication);
 struct str publication_username(const struct publication *publication);
+/* "10.0.0.7:5123", the publisher's; false, and out is empty: not a client, or it has gone. `out` has EVENT_ADDRESS_BYTES
+ * (events.h). */
+bool publication_peer(const struct publication *publication, char *out);
+
+/* QoS 2 from a session that outlives its connection: what names the exchange. A message that is repeated after a crash comes
+ * under the same name, whether the broker had been able to note that it came or not. Another one has another name, unless its
+ * session has counted round, or the disk failed: compare the content, too, before it is taken for a repetition. */
+struct publication_exchange {
+    uint64_t session; /* its number; 0: there is no exchange */
+    uint32_t number;
+    uint16_t packet_id;
+    bool repeated; /* it has been sent before */
+};
+struct publication_exchange publication_exchange(const struct publication *publication);
 
 /* The publisher's acknowledgement waits for one more ticket_done(). NULL: nobody waits for one (QoS 0, a will). */
 struct ack_ticket *publication_hold(struct publication *publication);
@@ -54,6 +72,8 @@ struct turn_task {
     void (*run)(struct turn_task *task);
 };
 void publication_at_turn_end(const struct publication *publication, struct turn_task *task);
+void service_at_turn_end(struct broker *broker, unsigned reactor,
+                         struct turn_task *task); /* thread: the reactor's */
 
 /* Bytes that wait for a disk on this reactor's account: while they are many, who publishes more of them is not read.
  * publication_charge() in deliver(), service_credit() when they are done; thread: any. */
@@ -62,7 +82,8 @@ void service_credit(struct broker *broker, unsigned reactor, size_t bytes);
 
 /* ---- Publishing ------------------------------------------------------------------------------------------ */
 
-/* Publishes as if it had come from a client of this reactor, but for authorization. Thread: the reactor's. */
-void service_publish(struct broker *broker, unsigned reactor, struct publication *publication);
+/* Publishes as if it had come from a client of this reactor, but for authorization. Returns how many subscribers get it. Thread:
+ * the reactor's. */
+size_t service_publish(struct broker *broker, unsigned reactor, struct publication *publication);
 
 #endif

@@ -52,7 +52,7 @@ void session_set_unsure(struct session *session)
     struct unsure *unsure = mem_zalloc(sizeof(*unsure));
     unsure->session = session;
     for (uint32_t i = 0; i < session->received.count; i++)
-        packet_id_set_add(&unsure->ids, session->received.ids[i]);
+        packet_id_set_add(&unsure->ids, session->received.ids[i].id, 0);
     list_append(&session->shard->unsure, &unsure->link);
     session->has_unsure = true;
 }
@@ -63,11 +63,16 @@ bool session_is_unsure(const struct session *session, uint16_t packet_id)
     return unsure != NULL && packet_id_set_has(&unsure->ids, packet_id);
 }
 
-bool session_not_received(struct session *session, uint16_t packet_id)
+void session_is_sure(struct session *session, uint16_t packet_id)
 {
     struct unsure *unsure = find_unsure(session);
     if (unsure != NULL && packet_id_set_remove(&unsure->ids, packet_id) && unsure->ids.count == 0)
         drop_unsure(session);
+}
+
+bool session_not_received(struct session *session, uint16_t packet_id)
+{
+    session_is_sure(session, packet_id);
     return packet_id_set_remove(&session->received, packet_id);
 }
 
@@ -78,7 +83,7 @@ struct session *session_find(struct shard *shard, struct str client_id, uint64_t
 
 struct session *session_new(struct shard *shard, struct str client_id, uint64_t hash)
 {
-    struct session *session = mem_zalloc(sizeof(*session) + client_id.len);
+    struct session *session = mem_zalloc(offsetof(struct session, client_id) + client_id.len);
     session->subscriber.ops = &session_ops;
     session->subscriber.id = shard->next_id;
     session->subscriber.name_hash = hash;

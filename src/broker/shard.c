@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/tune.h"
 #include "broker/login.h"
 #include "broker/watcher.h"
 
@@ -42,7 +43,7 @@ static void housekeeping(struct reactor *reactor, struct timer *timer)
 {
     struct shard *shard = reactor_user(reactor);
     int64_t now_ms = reactor_now_ms(reactor);
-    timer_set(reactor, timer, now_ms + HOUSEKEEPING_MS);
+    timer_set(reactor, timer, now_ms + TUNED("broker.housekeeping_ms", HOUSEKEEPING_MS));
     repairs_run(shard, false);
     if (shard->index != 0 || !broker_is_started(shard->broker)) /* other shards may have no reactor yet */
         return;
@@ -105,6 +106,12 @@ void shard_turn_end(struct reactor *reactor)
     turn_tasks_run(shard); /* before others hear of these messages */
     journal_turn_end(shard);
     handoff_flush(shard);
+}
+
+/* Tickets that come home from here on are freed by whoever drops their mail. */
+void shard_quiet(struct reactor *reactor)
+{
+    receipts_forget(reactor_user(reactor), NULL);
 }
 
 void shard_stop(struct reactor *reactor)

@@ -24,6 +24,7 @@ void shard_init(struct shard *shard, struct broker *broker,
                 unsigned index);              /* main thread, before the reactors */
 void shard_start(struct reactor *reactor);    /* on_start: builds the sessions from the seeds */
 void shard_turn_end(struct reactor *reactor); /* on_turn_end */
+void shard_quiet(struct reactor *reactor);    /* on_quiet: lets go of what is on its way */
 void shard_stop(struct reactor *reactor);     /* on_stop: frees everything of the reactor's */
 
 /* Sends every client away. Thread: main; it is done by mail. */

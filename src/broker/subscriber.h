@@ -48,7 +48,10 @@ struct subscriber {
     uint16_t reactor;   /* the index of the reactor that owns it, for life */
     atomic_bool online; /* shared subscriptions prefer who is; written by the owner, relaxed */
     uint32_t subscription_count;
-    struct filter_entry **filters; /* what it subscribes: router's */
+    union { /* what it subscribes: router's */
+        struct filter_entry **filters;
+        struct filter_entry *only_filter; /* filters_cap is 1 */
+    };
     uint32_t filters_cap;
 };
 

@@ -113,7 +113,7 @@ void receipts_forget(struct shard *shard, const struct session *session)
     LIST_EACH_SAFE(it, &shard->receipts)
     {
         struct ack_ticket *ticket = CONTAINER_OF(it, struct ack_ticket, link);
-        if (ticket->session != session)
+        if (session != NULL && ticket->session != session)
             continue;
         list_remove(it);
         ticket->session = NULL;

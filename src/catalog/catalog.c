@@ -14,6 +14,7 @@
  * (ERR_CORRUPT: SQLite itself would drop the WAL, and with it what was committed last). */
 #include "catalog/catalog_internal.h"
 
+#include "base/dir.h"
 #include "base/mem.h"
 #include "base/thread.h"
 
@@ -29,16 +30,6 @@
 #define QUEUE_BYTES_MAX     ((size_t)256 << 20)
 #define WAL_ATTEMPTS        1000
 #define WAL_ATTEMPT_WAIT_NS 10000000
-
-bool catalog_sync_dir(const char *dir, struct error *err)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return error_errno(err, errno, "open %s", dir);
-    bool ok = fsync(fd) == 0 || error_errno(err, errno, "fsync %s", dir);
-    close(fd);
-    return ok;
-}
 
 /* An existing file is not opened here: closing it would drop the locks that this process holds on it through
  * another connection. */
@@ -61,7 +52,7 @@ static bool create_file(const char *dir, const char *path, struct error *err)
     if (fd < 0)
         return error_errno(err, errno, "create %s", path);
     close(fd);
-    return catalog_sync_dir(dir, err);
+    return dir_sync(dir, err);
 }
 
 /* The file holds password hashes: nobody else may read it, whoever copied it here. */

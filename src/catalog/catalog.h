@@ -178,6 +178,28 @@ bool catalog_position_each(struct catalog *catalog,
                            bool (*each)(struct str station, struct str reader, struct str value, void *arg),
                            void *arg, struct error *err);
 
+/* ---- Named objects: connectors, actions, rules ----------------------------------------------------------- */
+
+/* What is kept of each kind as JSON, opaque here: "connector", "action", "rule". */
+struct catalog_object {
+    struct str id; /* within its kind */
+    struct str object;
+    int64_t created_ms; /* wall clock */
+    int64_t modified_ms;
+};
+
+/* Creates: ERR_EXISTS if there is one of this kind and id. Borrows. Thread: any, as all in this part. */
+bool catalog_object_create(struct catalog *catalog, const char *kind, const struct catalog_object *object,
+                           struct error *err);
+/* Replaces the object and modified_ms. Errors: ERR_NOT_FOUND. */
+bool catalog_object_update(struct catalog *catalog, const char *kind, const struct catalog_object *object,
+                           struct error *err);
+bool catalog_object_delete(struct catalog *catalog, const char *kind, struct str id,
+                           struct error *err); /* Errors: ERR_NOT_FOUND */
+bool catalog_object_each(struct catalog *catalog, const char *kind,
+                         bool (*each)(const struct catalog_object *object, void *arg), void *arg,
+                         struct error *err); /* in the order of ids, by bytes */
+
 /* ---- Queued writes --------------------------------------------------------------------------------------- */
 
 enum catalog_write_kind {

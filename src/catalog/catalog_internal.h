@@ -143,7 +143,6 @@ void catalog_turn_pass(struct catalog *catalog);
 int seal_open(const char *dir, struct error *err);
 /* Seals the file if nobody else has it open. After the connections are closed; takes fd. `whole`: it may be sealed. */
 void seal_close(int fd, const char *dir, bool whole);
-bool catalog_sync_dir(const char *dir, struct error *err);
 
 /* ---- writer.c -------------------------------------------------------------------------------------------- */
 

@@ -11,6 +11,7 @@
  *   dashboard_users  who logs in to the HTTP API
  *   stations       one a name; object is its JSON
  *   positions      one a (station, reader): where a consumer group or a reader is; both opaque here
+ *   objects        one a (kind, id): connectors, actions, rules of the rule engine; object is its JSON
  *
  * PRAGMA user_version counts the migrations that have run, PRAGMA application_id says whose file it is. What a
  * row must hold is a constraint of its table, so that catalog_check() and foreign tools keep to it as well; the
@@ -117,7 +118,16 @@ static const char stations[] = "CREATE TABLE stations ("
                                " PRIMARY KEY (station, reader)"
                                ") STRICT, WITHOUT ROWID;";
 
-static const char *const migrations[] = {version_1, api_access, stations};
+static const char objects[] = "CREATE TABLE objects ("
+                              " kind TEXT NOT NULL CHECK (kind <> ''),"
+                              " id TEXT NOT NULL CHECK (id <> ''),"
+                              " object TEXT NOT NULL,"
+                              " created_ms INTEGER NOT NULL,"
+                              " modified_ms INTEGER NOT NULL,"
+                              " PRIMARY KEY (kind, id)"
+                              ") STRICT, WITHOUT ROWID;";
+
+static const char *const migrations[] = {version_1, api_access, stations, objects};
 
 #define SCHEMA_VERSION ((int64_t)(sizeof migrations / sizeof migrations[0]))
 

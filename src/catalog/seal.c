@@ -12,6 +12,7 @@
 #include "catalog/catalog_internal.h"
 
 #include "base/crc32c.h"
+#include "base/dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -91,7 +92,7 @@ static bool compare(const char *dir, const char *path, struct error *err)
 static bool break_seal(const char *dir, const char *path, struct error *err)
 {
     return compare(dir, path, err) && (unlink(path) == 0 || error_errno(err, errno, "remove %s", path)) &&
-           catalog_sync_dir(dir, err);
+           dir_sync(dir, err);
 }
 
 static bool take(int fd, int how, const char *dir, struct error *err)

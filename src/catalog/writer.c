@@ -10,6 +10,8 @@
  * their `done` is called, so memory is bounded whatever the disk does. */
 #include "catalog/catalog_internal.h"
 
+#include "base/fault.h"
+
 #include <assert.h>
 #include <unistd.h>
 
@@ -175,7 +177,10 @@ static bool commit_batch(struct db *db, const struct batch *batch, struct error 
     bool ok = true;
     for (const struct catalog_write *write = batch->first; write != NULL && ok; write = write->next)
         ok = apply(db, write, err);
-    if (ok && db_exec(db, "COMMIT", "commit", err))
+    FAULT_POINT("catalog.before_commit");
+    ok = ok && db_exec(db, "COMMIT", "commit", err);
+    FAULT_POINT("catalog.after_commit");
+    if (ok)
         return true;
     if (!sqlite3_get_autocommit(db->handle)) /* else SQLite has rolled back by itself */
         db_exec(db, "ROLLBACK", "roll back", NULL);

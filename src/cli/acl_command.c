@@ -6,7 +6,6 @@
 #include "cli/manage_internal.h"
 #include "mqtt/topic.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
 #define POSITION_STEP 10 /* room for rules between two */
@@ -205,7 +204,7 @@ static int parse_options(struct acl_command *command, int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     optind = 0;
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+    for (int option; (option = cli_option(argc, argv, "h", options)) != -1;) {
         switch (option) {
         case 'd': command->dir = optarg; break;
         case 'A':
@@ -228,7 +227,7 @@ static int parse_options(struct acl_command *command, int argc, char **argv)
         case 'o': command->position = optarg; break;
         case 'j': command->json = true; break;
         case 'h': print_help(); return EXIT_DONE;
-        default: return cli_usage("acl", "bad option");
+        default: return EXIT_USAGE;
         }
     }
     command->verb = optind < argc ? argv[optind++] : "";
@@ -266,7 +265,7 @@ int acl_main(int argc, char **argv)
     bool list = strcmp(command.verb, "list") == 0;
     bool delete = strcmp(command.verb, "delete") == 0;
     if (!add && !list && !delete)
-        return cli_usage("acl", "say what to do: list, add or delete");
+        return cli_which_verb("acl", command.verb, "list, add or delete");
     if (!add && describes_rule(&command))
         return cli_usage("acl", "%s takes no option but --data and --json", command.verb);
     if (list && command.id != NULL)

@@ -9,14 +9,19 @@
 #include "cli/remote_internal.h"
 
 #include "base/mem.h"
+#include "connector/connector.h"
+#include "connector/spec.h"
+#include "sink/sink.h"
 #include "station/station.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define USERS "/api/v5/authentication/password_based%3Abuilt_in_database/users"
+#define CONNECTORS "/api/v5/connectors"
+#define ACTIONS    "/api/v5/actions"
+#define RULES      "/api/v5/rules"
+#define USERS      "/api/v5/authentication/password_based%3Abuilt_in_database/users"
 
 struct apply {
     struct remote_options remote;
@@ -29,28 +34,48 @@ struct apply {
 
 static void print_help(void)
 {
-    puts(
-        "usage: varve apply -f FILE [--dry-run] [options]\n\n"
-        "Brings a running broker to what a YAML file declares: stations and users. What is there already and "
-        "as\n"
-        "declared stays; what differs is changed, key by key; keys that are not in the file stay as they "
-        "are.\n"
-        "Nothing is deleted. Running it twice changes nothing the second time.\n\n"
-        "  -f, --file FILE  what is to be\n"
-        "      --dry-run    only tells what would change\n"
-        "      --passwords  sets the passwords of users that exist, too; else they are for new users alone\n"
-        "                   (a stored password cannot be compared)\n" REMOTE_HELP "\n"
-        "example: a file, and what it would change\n"
-        "  cat > varve-apply.yaml <<'END'\n"
-        "  stations:\n"
-        "    - name: telemetry\n"
-        "      topics: [\"t/#\"]\n"
-        "      retention: {age: 30d}\n"
-        "  users:\n"
-        "    - username: alice\n"
-        "      password: env:ALICE_PASSWORD\n"
-        "  END\n"
-        "  varve apply -f varve-apply.yaml --dry-run");
+    puts("usage: varve apply -f FILE [--dry-run] [options]\n\n"
+         "Brings a running broker to what a YAML file declares: connectors, stations, actions, rules and "
+         "users, "
+         "in this\n"
+         "order. What is there already and as declared stays; what differs is changed, key by key; keys that "
+         "are "
+         "not in\n"
+         "the file stay as they are.\n"
+         "Nothing is deleted. Running it twice changes nothing the second time.\n\n"
+         "  -f, --file FILE  what is to be\n"
+         "      --dry-run    only tells what would change\n"
+         "      --passwords  sets the passwords of users and the secrets of connectors that exist, too; else "
+         "they "
+         "are\n"
+         "                   for new ones alone (what is stored cannot be compared)\n" REMOTE_HELP "\n"
+         "example: a file, and what it would change\n"
+         "  cat > varve-apply.yaml <<'END'\n"
+         "  connectors:\n"
+         "    - type: s3\n"
+         "      name: archive\n"
+         "      endpoint: https://s3.eu-west-1.amazonaws.com\n"
+         "      bucket: telemetry\n"
+         "      access_key_id: AKIAIOSFODNN7EXAMPLE\n"
+         "      secret_access_key: file:///run/secrets/s3\n"
+         "  stations:\n"
+         "    - name: telemetry\n"
+         "      topics: [\"t/#\"]\n"
+         "      retention: {age: 30d}\n"
+         "  actions:\n"
+         "    - type: s3\n"
+         "      name: hot\n"
+         "      connector: archive\n"
+         "      parameters: {key: \"hot/${clientid}/${timestamp}.json\"}\n"
+         "  rules:\n"
+         "    - id: hot\n"
+         "      sql: SELECT * FROM \"t/#\" WHERE payload.temp > 40\n"
+         "      actions: [\"s3:hot\", {function: republish, args: {topic: alarm}}]\n"
+         "  users:\n"
+         "    - username: alice\n"
+         "      password: env:ALICE_PASSWORD\n"
+         "  END\n"
+         "  varve apply -f varve-apply.yaml --dry-run");
 }
 
 /* ---- Telling --------------------------------------------------------------------------------------------- */
@@ -94,20 +119,25 @@ static void print_changes(json_t *changes)
     }
 }
 
+static const char *kind_name(enum declared_kind kind)
+{
+    static const char *const names[] = {"connector", "station", "action", "rule", "user"};
+    return names[kind];
+}
+
 /* Takes changes; NULL: none. */
 static bool tell(const struct apply *apply, const struct declared *declared, const char *result,
                  json_t *changes)
 {
-    static const char *const kinds[] = {"station", "user"};
     if (!apply->remote.json) {
         bool would = apply->dry_run && strcmp(result, "unchanged") != 0;
-        printf("%s %s %s%s\n", kinds[declared->kind], declared->name, would ? "would be " : "", result);
+        printf("%s %s %s%s\n", kind_name(declared->kind), declared->name, would ? "would be " : "", result);
         print_changes(changes);
         json_decref(changes);
         return true;
     }
-    json_t *line = json_pack("{s:s, s:s, s:s, s:b}", "kind", kinds[declared->kind], "name", declared->name,
-                             "result", result, "dry_run", apply->dry_run);
+    json_t *line = json_pack("{s:s, s:s, s:s, s:b}", "kind", kind_name(declared->kind), "name",
+                             declared->name, "result", result, "dry_run", apply->dry_run);
     if (changes != NULL)
         json_object_set_new(line, "changes", changes);
     bool ok = remote_print_json(line);
@@ -230,6 +260,133 @@ static bool apply_station(struct apply *apply, const struct declared *declared, 
     return false;
 }
 
+/* ---- Connectors, actions ------------------------------------------------------------------------------------------ */
+
+/* What a broker says of itself is no key of the object. */
+static json_t *keys_alone(const struct spec_key *keys, const json_t *object)
+{
+    json_t *out = json_object();
+    for (; keys->key != NULL; keys++) {
+        json_t *value = json_object_get(object, keys->key);
+        if (value != NULL)
+            json_object_set(out, keys->key, value);
+    }
+    return out;
+}
+
+static json_t *note_secret(const char *place, const json_t *secret, void *changes, struct error *err)
+{
+    (void)err;
+    struct str text = str_make(json_string_value(secret), json_string_length(secret));
+    if (text.len > 0 && !spec_is_reference(text))
+        json_object_set_new(changes, place, json_null());
+    return json_string(SPEC_MASK);
+}
+
+/* Secrets that are literals look alike, whatever they are: ****** on both sides. */
+static json_t *spec_changes(const struct spec_key *keys, const json_t *there, const json_t *wanted,
+                            struct error *err)
+{
+    json_t *before = keys_alone(keys, there), *changes = NULL;
+    json_t *after = spec_read(keys, wanted, before, err);
+    if (after != NULL) {
+        json_t *shown = spec_mask(keys, after);
+        changes = json_object();
+        compare(before, shown, "", changes);
+        json_decref(shown);
+        json_decref(after);
+    }
+    json_decref(before);
+    return changes;
+}
+
+/* A new one has a type and a name; of one that is there, the literals are left out: it keeps its own. */
+static bool create_named(struct apply *apply, const struct declared *declared, const char *list,
+                         struct error *err)
+{
+    const char *colon = strchr(declared->name, ':');
+    json_t *object = json_copy(declared->object);
+    json_object_set_new(object, "type", json_stringn(declared->name, (size_t)(colon - declared->name)));
+    json_object_set_new(object, "name", json_string(colon + 1));
+    bool ok = change(apply, "POST", list, NULL, object, err);
+    json_decref(object);
+    return ok && created(apply, declared);
+}
+
+static json_t *keep_literal(const char *place, const json_t *secret, void *arg, struct error *err)
+{
+    (void)place;
+    (void)arg;
+    (void)err;
+    struct str text = str_make(json_string_value(secret), json_string_length(secret));
+    return json_string(text.len > 0 && !spec_is_reference(text) ? SPEC_MASK : text.data);
+}
+
+static bool apply_named(struct apply *apply, const struct declared *declared, const char *list,
+                        const struct spec_key *keys, struct error *err)
+{
+    json_t *there;
+    bool exists;
+    if (!look(apply, list, declared->name, &exists, &there, err))
+        return false;
+    if (!exists)
+        return create_named(apply, declared, list, err);
+    json_t *changes = spec_changes(keys, there, declared->object, err), *object;
+    json_decref(there);
+    if (changes == NULL)
+        return false;
+    if (apply->passwords) {
+        json_decref(spec_secrets(keys, declared->object, note_secret, changes, NULL));
+        object = json_incref(declared->object);
+    } else {
+        object = spec_secrets(keys, declared->object, keep_literal, NULL, NULL);
+    }
+    bool ok = json_object_size(changes) == 0 || change(apply, "PUT", list, declared->name, object, err);
+    json_decref(object);
+    if (ok)
+        return settled(apply, declared, changes);
+    json_decref(changes);
+    return false;
+}
+
+static bool apply_connector(struct apply *apply, const struct declared *declared, struct error *err)
+{
+    char type[CONNECTOR_ID_MAX];
+    snprintf(type, sizeof(type), "%.*s", (int)strcspn(declared->name, ":"), declared->name);
+    return apply_named(apply, declared, CONNECTORS, connector_keys(type), err);
+}
+
+static bool apply_action(struct apply *apply, const struct declared *declared, struct error *err)
+{
+    return apply_named(apply, declared, ACTIONS, sink_object_keys(), err);
+}
+
+/* ---- Rules ----------------------------------------------------------------------------------------------- */
+
+static bool apply_rule(struct apply *apply, const struct declared *declared, struct error *err)
+{
+    json_t *there;
+    bool exists;
+    if (!look(apply, RULES, declared->name, &exists, &there, err))
+        return false;
+    if (!exists) {
+        json_t *object = json_copy(declared->object);
+        json_object_set_new(object, "id", json_string(declared->name));
+        bool ok = change(apply, "POST", RULES, NULL, object, err);
+        json_decref(object);
+        return ok && created(apply, declared);
+    }
+    json_t *changes = json_object();
+    compare(there, declared->object, "", changes);
+    json_decref(there);
+    bool ok =
+        json_object_size(changes) == 0 || change(apply, "PUT", RULES, declared->name, declared->object, err);
+    if (ok)
+        return settled(apply, declared, changes);
+    json_decref(changes);
+    return false;
+}
+
 /* ---- Users ----------------------------------------------------------------------------------------------- */
 
 static bool create_user(struct apply *apply, const struct declared *declared, struct error *err)
@@ -269,17 +426,21 @@ static bool apply_user(struct apply *apply, const struct declared *declared, str
 
 /* ---- Command line ---------------------------------------------------------------------------------------- */
 
+static bool (*const appliers[])(struct apply *apply, const struct declared *declared, struct error *err) = {
+    [DECLARED_CONNECTOR] = apply_connector, [DECLARED_STATION] = apply_station,
+    [DECLARED_ACTION] = apply_action,       [DECLARED_RULE] = apply_rule,
+    [DECLARED_USER] = apply_user,
+};
+
 static int apply_all(struct apply *apply, const struct declaration *declaration)
 {
     struct error err = {0};
     for (size_t i = 0; i < declaration->count; i++) {
         const struct declared *declared = &declaration->items[i];
-        bool ok = declared->kind == DECLARED_STATION ? apply_station(apply, declared, &err)
-                                                     : apply_user(apply, declared, &err);
+        bool ok = appliers[declared->kind](apply, declared, &err);
         fflush(stdout);
         if (!ok) {
-            error_wrap(&err, "%s %s", declared->kind == DECLARED_STATION ? "station" : "user",
-                       declared->name);
+            error_wrap(&err, "%s %s", kind_name(declared->kind), declared->name);
             return cli_fail("apply", &err);
         }
     }
@@ -301,7 +462,7 @@ static int parse_options(struct apply *apply, int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     optind = 0;
-    for (int option; (option = getopt_long(argc, argv, "f:h", options, NULL)) != -1;) {
+    for (int option; (option = cli_option(argc, argv, "f:h", options)) != -1;) {
         if (remote_option(&apply->remote, option, optarg))
             continue;
         switch (option) {
@@ -309,7 +470,7 @@ static int parse_options(struct apply *apply, int argc, char **argv)
         case 'n': apply->dry_run = true; break;
         case 'p': apply->passwords = true; break;
         case 'h': print_help(); return EXIT_DONE;
-        default: return cli_usage("apply", "bad option");
+        default: return EXIT_USAGE;
         }
     }
     if (optind < argc)

@@ -7,11 +7,12 @@
 #include <jansson.h>
 #include <stddef.h>
 
-enum declared_kind { DECLARED_STATION, DECLARED_USER };
+/* In the order in which they are brought about: a station may name a connector, an action too, and a rule all of them. */
+enum declared_kind { DECLARED_CONNECTOR, DECLARED_STATION, DECLARED_ACTION, DECLARED_RULE, DECLARED_USER };
 
 struct declared {
     enum declared_kind kind;
-    char *name;     /* owned */
+    char *name;     /* owned; of a connector or an action: type:name */
     json_t *object; /* owned: what is said of it, without the name */
     char *password; /* owned, wiped; of a user; NULL: none */
 };

@@ -5,7 +5,6 @@
 #include "cli/cli_internal.h"
 #include "cli/manage_internal.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
 #define REASON_BYTES_MAX 1024
@@ -169,7 +168,7 @@ static int parse_options(struct ban_command *command, int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     optind = 0;
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+    for (int option; (option = cli_option(argc, argv, "h", options)) != -1;) {
         switch (option) {
         case 'd': command->dir = optarg; break;
         case 'c':
@@ -186,7 +185,7 @@ static int parse_options(struct ban_command *command, int argc, char **argv)
         case 'r': command->reason = optarg; break;
         case 'j': command->json = true; break;
         case 'h': print_help(); return EXIT_DONE;
-        default: return cli_usage("ban", "bad option");
+        default: return EXIT_USAGE;
         }
     }
     command->verb = optind < argc ? argv[optind++] : "";
@@ -205,7 +204,7 @@ int ban_main(int argc, char **argv)
     bool list = strcmp(command.verb, "list") == 0;
     bool delete = strcmp(command.verb, "delete") == 0;
     if (!add && !list && !delete)
-        return cli_usage("ban", "say what to do: list, add or delete");
+        return cli_which_verb("ban", command.verb, "list, add or delete");
     if (!list && (command.who == NULL || command.who[0] == '\0'))
         return cli_usage("ban", "%s needs --clientid, --username or --ipaddress", command.verb);
     if ((list && command.who != NULL) || (!add && (command.duration != NULL || command.reason != NULL)))

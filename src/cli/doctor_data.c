@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define PATH_BYTES    4096
+#define RUN_BYTES_MAX ((size_t)64 << 10)
 #define SPACE_LEAST   (UINT64_C(64) << 20)
 #define SPACE_ENOUGH  (UINT64_C(1) << 30)
 #define INODES_LEAST  100
@@ -105,6 +106,16 @@ void doctor_check_dir(struct doctor *doctor)
 
 /* ---- A broker that runs ---------------------------------------------------------------------------------- */
 
+static json_t *read_run(const char *path)
+{
+    struct buf text = {0};
+    json_t *run = NULL;
+    if (buf_read_file(&text, path, RUN_BYTES_MAX, NULL))
+        run = json_loadb((const char *)text.data, text.len, 0, NULL);
+    buf_free(&text);
+    return run;
+}
+
 void doctor_check_broker(struct doctor *doctor)
 {
     char path[PATH_BYTES], pid[32] = "";
@@ -118,7 +129,9 @@ void doctor_check_broker(struct doctor *doctor)
     }
     if (fd >= 0)
         close(fd);
-    if (doctor->is_running && access(path_in(doctor, "run.json", path), F_OK) == 0) {
+    if (doctor->is_running)
+        doctor->run = read_run(path_in(doctor, "run.json", path));
+    if (doctor->run != NULL) {
         doctor_report(doctor, VERDICT_OK, "broker", NULL, "runs here, pid %s", pid);
     } else if (doctor->is_running) {
         doctor_report(doctor, VERDICT_WARNING, "broker", "wait; if that does not help, look into its log",
@@ -306,5 +319,6 @@ void doctor_check_catalog(struct doctor *doctor)
     }
     if (doctor->has_config)
         check_access(doctor, catalog);
+    doctor_check_stations(doctor, catalog);
     catalog_close(catalog);
 }

@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "cli/serve_config.h"
 
+#include <jansson.h>
+
 enum verdict { VERDICT_OK, VERDICT_WARNING, VERDICT_FAILED };
 #define VERDICT_COUNT 3
 
@@ -21,6 +23,7 @@ struct doctor {
     bool has_config;
     bool has_dir;    /* the data directory is there and may be read */
     bool is_running; /* a broker holds the lock of the data directory */
+    json_t *run;     /* what DIR/run.json says of it; owned; NULL: none runs, or it is starting */
     /* The report so far. */
     struct buf out;
     unsigned counts[VERDICT_COUNT];
@@ -45,7 +48,12 @@ void doctor_check_space(struct doctor *doctor);
 void doctor_check_fsync(struct doctor *doctor);
 void doctor_check_catalog(struct doctor *doctor);
 
+/* doctor_stations.c: whether the disk has room for what stations may take. */
+struct catalog;
+void doctor_check_stations(struct doctor *doctor, struct catalog *catalog);
+
 /* doctor_listeners.c: certificates and ports. */
 void doctor_check_listeners(struct doctor *doctor);
+void doctor_check_http(struct doctor *doctor);
 
 #endif

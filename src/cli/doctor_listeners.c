@@ -1,5 +1,6 @@
 /* Certificates and ports. Each listener is opened as varve serve opens it, and closed at once; beside a running broker
- * on a free port, so that only its certificates are tried. */
+ * on a free port, so that only its certificates are tried. Where that one listens it says itself: the configuration may
+ * leave the port to the system. */
 #include "base/mem.h"
 #include "cli/doctor_internal.h"
 #include "net/net.h"
@@ -8,6 +9,7 @@
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define EXPIRES_SOON_DAYS 30
 
@@ -100,6 +102,21 @@ static const struct channel_ops drop_ops = {
     .on_closed = forget,
 };
 
+/* `bind`: as configured. It could be opened. */
+static void report_address(struct doctor *doctor, const char *name, const char *bind)
+{
+    const char *address = json_string_value(json_object_get(json_object_get(doctor->run, "listeners"), name));
+    if (!doctor->is_running) {
+        doctor_report(doctor, VERDICT_OK, "listener", NULL, "%s: %s is free", name, bind);
+    } else if (address != NULL) {
+        doctor_report(doctor, VERDICT_OK, "listener", NULL, "%s: %s is the running broker's", name, address);
+    } else if (doctor->run != NULL) {
+        doctor_report(doctor, VERDICT_WARNING, "listener",
+                      "give this check the configuration that the broker was started with, or start it again",
+                      "%s: %s is not open in the running broker", name, bind);
+    }
+}
+
 /* Returns the listener, which is to be freed after the reactors, or NULL. */
 static struct listener *try_listener(struct doctor *doctor, struct reactor_group *group,
                                      const struct serve_listener *wanted)
@@ -116,8 +133,7 @@ static struct listener *try_listener(struct doctor *doctor, struct reactor_group
         return NULL;
     }
     listener_stop_accepting(listener);
-    doctor_report(doctor, VERDICT_OK, "listener", NULL, "%s: %s%s", wanted->name, wanted->options.net.bind,
-                  doctor->is_running ? " is the running broker's" : " is free");
+    report_address(doctor, wanted->name, wanted->options.net.bind);
     return listener;
 }
 
@@ -147,4 +163,25 @@ void doctor_check_listeners(struct doctor *doctor)
     }
     mem_free(listeners);
     reactor_group_free(group);
+}
+
+void doctor_check_http(struct doctor *doctor)
+{
+    struct error err;
+    char address[CHANNEL_PEER_BYTES];
+    if (!doctor->has_config || !doctor->config.http_enabled)
+        return;
+    const struct api_listener_options *http = &doctor->config.http;
+    int fd = listener_socket(doctor->is_running ? "127.0.0.1:0" : http->bind, address, &err);
+    if (fd < 0) {
+        error_wrap(&err, "listener http");
+        doctor_report_error(doctor, "listener", &err);
+    } else {
+        close(fd);
+        report_address(doctor, "http", http->bind);
+    }
+    if (http->tls_cert_file != NULL) {
+        check_certificate(doctor, http->tls_cert_file);
+        check_key(doctor, http->tls_key_file);
+    }
 }

@@ -2,47 +2,39 @@
 #include "cli/cli_internal.h"
 #include "cli/remote_internal.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 struct key_command {
-    struct remote_options remote;
-    const char *verb;
-    const char *name; /* NULL: none given */
+    struct remote_command base; /* first */
     const char *role;
     const char *expires;
     const char *description;
     int enabled; /* -1: not said */
-    struct http_client *client;
 };
 
 static void print_help(void)
 {
-    puts("usage: varve key list [--json]\n"
-         "       varve key show NAME [--json]\n"
-         "       varve key create NAME [options]\n"
-         "       varve key update NAME [options]\n"
-         "       varve key delete NAME\n\n"
-         "API keys let programs use a broker's HTTP API: Authorization: Basic base64(key:secret). The broker "
-         "has to "
-         "run.\n"
-         "The secret is shown once, when the key is made.\n\n"
-         "  --role R       administrator (default), viewer (reads), publisher (publishes, and nothing else)\n"
-         "  --expires T    RFC 3339, or never (default)\n"
-         "  --desc TEXT    a remark for people\n"
-         "  --disable      the key is refused; --enable takes that back\n" REMOTE_HELP "\n"
-         "example: a key for Grafana\n"
-         "  varve key create grafana --role viewer");
+    puts(
+        "usage: varve key list [--json]\n"
+        "       varve key show NAME [--json]\n"
+        "       varve key create NAME [options]\n"
+        "       varve key update NAME [options]\n"
+        "       varve key delete NAME\n\n"
+        "API keys let programs use a broker's HTTP API: Authorization: Basic base64(key:secret). The broker "
+        "has to "
+        "run.\n"
+        "The secret is shown once, when the key is made.\n\n"
+        "  --role R       administrator (default), viewer (reads), publisher (publishes, and nothing else),\n"
+        "                 consumer (reads stations, fetches and acknowledges, and nothing else)\n"
+        "  --expires T    RFC 3339, or never (default)\n"
+        "  --desc TEXT    a remark for people\n"
+        "  --disable      the key is refused; --enable takes that back\n" REMOTE_HELP "\n"
+        "example: a key for Grafana\n"
+        "  varve key create grafana --role viewer");
 }
 
 /* ---- Output ---------------------------------------------------------------------------------------------- */
-
-static const char *text_of(json_t *key, const char *name)
-{
-    const char *text = json_string_value(json_object_get(key, name));
-    return text != NULL ? text : "";
-}
 
 static const char *state_of(json_t *key)
 {
@@ -53,19 +45,19 @@ static const char *state_of(json_t *key)
 
 static void print_line(json_t *key)
 {
-    printf("%-24s %-16s %-13s %-8s %-24s %s\n", text_of(key, "name"), text_of(key, "api_key"),
-           text_of(key, "role"), state_of(key), text_of(key, "expired_at"), text_of(key, "desc"));
+    printf("%-24s %-16s %-13s %-8s %-24s %s\n", remote_text(key, "name"), remote_text(key, "api_key"),
+           remote_text(key, "role"), state_of(key), remote_text(key, "expired_at"), remote_text(key, "desc"));
 }
 
 static void print_key(json_t *key)
 {
     printf("name     %s\nkey      %s\nrole     %s\nstate    %s\nexpires  %s\ncreated  %s\ndesc     %s\n",
-           text_of(key, "name"), text_of(key, "api_key"), text_of(key, "role"), state_of(key),
-           text_of(key, "expired_at"), text_of(key, "created_at"), text_of(key, "desc"));
+           remote_text(key, "name"), remote_text(key, "api_key"), remote_text(key, "role"), state_of(key),
+           remote_text(key, "expired_at"), remote_text(key, "created_at"), remote_text(key, "desc"));
 }
 
 /* Takes the answer. */
-static int print_answer(const struct key_command *command, json_t *answer, void (*print)(json_t *key))
+static int print_answer(const struct remote_command *command, json_t *answer, void (*print)(json_t *key))
 {
     bool ok = true;
     if (command->remote.json) {
@@ -87,7 +79,7 @@ static int print_answer(const struct key_command *command, json_t *answer, void 
 /* ---- Verbs ----------------------------------------------------------------------------------------------- */
 
 /* /api/v5/api_key, with the name if there is one. False: with an error. */
-static bool ask(const struct key_command *command, const char *method, const char *name, json_t *body,
+static bool ask(const struct remote_command *command, const char *method, const char *name, json_t *body,
                 json_t **answer, struct error *err)
 {
     struct buf path = {0};
@@ -102,8 +94,9 @@ static bool ask(const struct key_command *command, const char *method, const cha
 }
 
 /* What the options say. */
-static json_t *settings(const struct key_command *command)
+static json_t *settings(const struct remote_command *base)
 {
+    const struct key_command *command = (const struct key_command *)base;
     json_t *body = json_object();
     if (command->role != NULL)
         json_object_set_new(body, "role", json_string(command->role));
@@ -118,14 +111,14 @@ static json_t *settings(const struct key_command *command)
     return body;
 }
 
-static int key_list(const struct key_command *command, struct error *err)
+static int key_list(struct remote_command *command, struct error *err)
 {
     json_t *answer;
     return ask(command, "GET", NULL, NULL, &answer, err) ? print_answer(command, answer, print_line)
                                                          : cli_fail("key", err);
 }
 
-static int key_show(const struct key_command *command, struct error *err)
+static int key_show(struct remote_command *command, struct error *err)
 {
     json_t *answer;
     return ask(command, "GET", command->name, NULL, &answer, err) ? print_answer(command, answer, print_key)
@@ -134,11 +127,11 @@ static int key_show(const struct key_command *command, struct error *err)
 
 static void print_created(json_t *key)
 {
-    printf("key %s created\n%s:%s (the secret is not shown again)\n", text_of(key, "name"),
-           text_of(key, "api_key"), text_of(key, "api_secret"));
+    printf("key %s created\n%s:%s (the secret is not shown again)\n", remote_text(key, "name"),
+           remote_text(key, "api_key"), remote_text(key, "api_secret"));
 }
 
-static int key_create(const struct key_command *command, struct error *err)
+static int key_create(struct remote_command *command, struct error *err)
 {
     json_t *answer, *body = settings(command);
     json_object_set_new(body, "name", json_string(command->name));
@@ -147,7 +140,7 @@ static int key_create(const struct key_command *command, struct error *err)
     return ok ? print_answer(command, answer, print_created) : cli_fail("key", err);
 }
 
-static int key_update(const struct key_command *command, struct error *err)
+static int key_update(struct remote_command *command, struct error *err)
 {
     json_t *answer, *body = settings(command);
     bool ok = ask(command, "PUT", command->name, body, &answer, err);
@@ -157,10 +150,10 @@ static int key_update(const struct key_command *command, struct error *err)
 
 static void print_deleted(json_t *answer)
 {
-    printf("key %s deleted\n", text_of(answer, "deleted"));
+    printf("key %s deleted\n", remote_text(answer, "deleted"));
 }
 
-static int key_delete(const struct key_command *command, struct error *err)
+static int key_delete(struct remote_command *command, struct error *err)
 {
     if (!ask(command, "DELETE", command->name, NULL, NULL, err))
         return cli_fail("key", err);
@@ -169,92 +162,54 @@ static int key_delete(const struct key_command *command, struct error *err)
 
 /* ---- Command line ---------------------------------------------------------------------------------------- */
 
-static const struct verb {
-    const char *name;
-    int (*run)(const struct key_command *command, struct error *err);
-    bool named;   /* takes NAME */
-    bool changes; /* takes options that say what a key is */
-} verbs[] = {
-    {"list", key_list, false, false},    {"show", key_show, true, false},
-    {"create", key_create, true, true},  {"update", key_update, true, true},
-    {"delete", key_delete, true, false},
+enum { SETTINGS = 1 };
+
+static const struct remote_group groups[] = {
+    {SETTINGS, "--role, --expires, --desc, --enable, --disable"},
 };
 
-static const struct verb *find_verb(const char *name)
-{
-    for (size_t i = 0; name != NULL && i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-        if (strcmp(name, verbs[i].name) == 0)
-            return &verbs[i];
-    }
-    return NULL;
-}
+static const struct remote_verb verbs[] = {
+    {"list", key_list, false, 0, 0},           {"show", key_show, true, 0, 0},
+    {"create", key_create, true, SETTINGS, 0}, {"update", key_update, true, SETTINGS, SETTINGS},
+    {"delete", key_delete, true, 0, 0},        {0},
+};
 
-/* -1: go on; else the exit code. */
-static int parse_options(struct key_command *command, int argc, char **argv)
-{
-    static const struct option options[] = {
-        REMOTE_OPTIONS,
-        {"role", required_argument, NULL, 'r'},
-        {"expires", required_argument, NULL, 'e'},
-        {"desc", required_argument, NULL, 'n'},
-        {"enable", no_argument, NULL, 'E'},
-        {"disable", no_argument, NULL, 'D'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        if (remote_option(&command->remote, option, optarg))
-            continue;
-        switch (option) {
-        case 'r': command->role = optarg; break;
-        case 'e': command->expires = optarg; break;
-        case 'n': command->description = optarg; break;
-        case 'E': command->enabled = true; break;
-        case 'D': command->enabled = false; break;
-        case 'h': print_help(); return EXIT_DONE;
-        default: return cli_usage("key", "bad option");
-        }
-    }
-    command->verb = optind < argc ? argv[optind++] : NULL;
-    command->name = optind < argc ? argv[optind++] : NULL;
-    if (optind < argc)
-        return cli_usage("key", "\"%s\" is one argument too many", argv[optind]);
-    return -1;
-}
+static const struct option options[] = {
+    REMOTE_OPTIONS,
+    {"role", required_argument, NULL, 'r'},
+    {"expires", required_argument, NULL, 'e'},
+    {"desc", required_argument, NULL, 'n'},
+    {"enable", no_argument, NULL, 'E'},
+    {"disable", no_argument, NULL, 'D'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
 
-/* -1: go on; else the exit code. */
-static int check_usage(const struct key_command *command, const struct verb *verb)
+static bool take(struct remote_command *base, int option, const char *argument)
 {
-    bool described = command->role != NULL || command->expires != NULL || command->description != NULL ||
-                     command->enabled >= 0;
-    if (verb == NULL)
-        return cli_usage("key", "say what to do: list, show, create, update or delete");
-    if (verb->named && (command->name == NULL || command->name[0] == '\0'))
-        return cli_usage("key", "%s needs the name of a key", verb->name);
-    if (!verb->named && command->name != NULL)
-        return cli_usage("key", "%s takes no name", verb->name);
-    if (!verb->changes && described)
-        return cli_usage("key", "%s takes none of --role, --expires, --desc, --enable, --disable",
-                         verb->name);
-    return -1;
+    struct key_command *command = (struct key_command *)base;
+    base->given |= SETTINGS;
+    switch (option) {
+    case 'r': command->role = argument; break;
+    case 'e': command->expires = argument; break;
+    case 'n': command->description = argument; break;
+    case 'E': command->enabled = true; break;
+    case 'D': command->enabled = false; break;
+    default: break;
+    }
+    return true;
 }
 
 int key_main(int argc, char **argv)
 {
+    static const struct remote_subcommand key = {.name = "key",
+                                                 .thing = "a key",
+                                                 .print_help = print_help,
+                                                 .options = options,
+                                                 .short_options = "h",
+                                                 .take = take,
+                                                 .verbs = verbs,
+                                                 .groups = groups};
     struct key_command command = {.enabled = -1};
-    struct error err;
-    int code = parse_options(&command, argc, argv);
-    if (code >= 0)
-        return code;
-    const struct verb *verb = find_verb(command.verb);
-    code = check_usage(&command, verb);
-    if (code >= 0)
-        return code;
-    command.client = remote_open(&command.remote, &err);
-    if (command.client == NULL)
-        return cli_fail("key", &err);
-    code = verb->run(&command, &err);
-    http_client_free(command.client);
-    return code;
+    return remote_main(&key, &command.base, argc, argv);
 }

@@ -115,7 +115,7 @@ int log_main(int argc, char **argv)
         return EXIT_DONE;
     }
     if (count == 0 || strcmp(words[0], "verify") != 0)
-        return cli_usage("log", "say what to do: verify");
+        return cli_which_verb("log", words[0], "verify");
     if (count == 1)
         return cli_usage("log", "verify needs the directory of a log");
     return verify(&command, words[1]);

@@ -42,5 +42,7 @@ bool manage_check_text(const char *what, const char *text, size_t max, struct er
 /* A password from standard input: its first line, or, on a terminal, what is typed twice without being shown.
  * Appends to out, which the caller wipes. Errors: ERR_INVALID (empty, the two differ), ERR_TOO_LARGE, ERR_IO. */
 bool manage_read_password(const char *username, struct buf *out, struct error *err);
+/* The same for a secret that exists elsewhere: asked for once. */
+bool manage_read_secret(const char *whose, struct buf *out, struct error *err);
 
 #endif

@@ -1,6 +1,6 @@
-/* Reading a password: see manage_internal.h.
+/* Reading a password or another secret: see manage_internal.h.
  *
- * On a terminal the echo is off while it is typed, and it is asked for twice. Signals that end or stop the process
+ * On a terminal the echo is off while it is typed, and one that is new is asked for twice. Signals that end or stop the process
  * are held back meanwhile, so that they find the terminal as it was. Elsewhere the first line of standard input is the
  * password, without its line end: `pwgen 20 1 | varve user create alice`. */
 #include "base/mem.h"
@@ -37,9 +37,9 @@ static bool read_line(int fd, struct buf *out, struct error *err)
     return true;
 }
 
-static bool ask(const char *prompt, const char *username, struct buf *out, struct error *err)
+static bool ask(const char *prompt, const char *whose, struct buf *out, struct error *err)
 {
-    fprintf(stderr, "%s %s: ", prompt, username);
+    fprintf(stderr, "%s %s: ", prompt, whose);
     bool ok = read_line(STDIN_FILENO, out, err);
     fputc('\n', stderr);
     return ok;
@@ -56,7 +56,8 @@ static bool ask_twice(const char *username, struct buf *out, struct error *err)
     return ok;
 }
 
-static bool read_terminal(const char *username, struct buf *out, struct error *err)
+/* One that exists already is asked for once. */
+static bool read_terminal(const char *whose, bool is_new, struct buf *out, struct error *err)
 {
     struct termios before, silent;
     sigset_t held, old;
@@ -72,20 +73,35 @@ static bool read_terminal(const char *username, struct buf *out, struct error *e
     /* Ctrl-C is taken as an end of the input: it must not leave the terminal without an echo. */
     silent.c_lflag &= ~(tcflag_t)ISIG;
     silent.c_cc[VEOF] = before.c_cc[VEOF];
-    bool ok = tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0
-                  ? ask_twice(username, out, err)
-                  : error_errno(err, errno, "switch off the echo");
+    bool ok =
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0 || error_errno(err, errno, "switch off the echo");
+    ok = ok && (is_new ? ask_twice(whose, out, err) : ask("Secret for", whose, out, err));
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return ok;
 }
 
+static bool read_secret(const char *whose, bool is_new, struct buf *out, struct error *err)
+{
+    return isatty(STDIN_FILENO) ? read_terminal(whose, is_new, out, err) : read_line(STDIN_FILENO, out, err);
+}
+
 bool manage_read_password(const char *username, struct buf *out, struct error *err)
 {
-    bool ok = isatty(STDIN_FILENO) ? read_terminal(username, out, err) : read_line(STDIN_FILENO, out, err);
+    bool ok = read_secret(username, true, out, err);
     if (ok && out->len == 0) {
         error_set(err, ERR_INVALID, "the password is empty");
         ok = error_hint(err, "write it to standard input, or let --generate make one");
+    }
+    return ok;
+}
+
+bool manage_read_secret(const char *whose, struct buf *out, struct error *err)
+{
+    bool ok = read_secret(whose, false, out, err);
+    if (ok && out->len == 0) {
+        error_set(err, ERR_INVALID, "the secret is empty");
+        ok = error_hint(err, "write it to standard input");
     }
     return ok;
 }

@@ -1,23 +1,30 @@
 /* `varve serve`: the broker in the foreground.
  *
- * 1. Read the configuration, lock the data directory, open the catalog, start the logs' writers and the broker, open the
- *    listeners.
+ * 1. Read the configuration, lock the data directory, open the catalog and the connectors, start the logs' writers and the
+ *    broker, open the listeners.
  * 2. Write DIR/run.json: everything is ready.
- * 3. Wait for signals: SIGHUP reloads, SIGTERM and SIGINT stop.
+ * 3. Wait for signals: SIGHUP reloads, SIGTERM and SIGINT stop. Every few seconds, look whether the reactors turn; a
+ *    service manager that asked for it (notify.h) is told so only while all of them do.
  *
  * The main thread alone takes signals; all others are started with them blocked. */
+#include "alarm/alarm.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/log_ring.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "cli/cli_internal.h"
+#include "cli/notify.h"
 #include "cli/serve_config.h"
+#include "cli/serve_stores.h"
+#include "connector/connector.h"
 #include "log/log.h"
+#include "rule/rule.h"
+#include "sink/sink.h"
 #include "station/station.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +35,7 @@
 
 #define STOP_TIMEOUT_MS 10000
 #define HTTP_STOP_MS    5000
+#define PULSE_MS        5000 /* how often reactors are looked at, or four times in the time of the watchdog */
 #define ADMIN_KEY_BYTES 1024
 #define PATH_BYTES      4096
 #define SETS_MAX        256
@@ -49,12 +57,19 @@ struct serve {
     struct catalog *catalog;
     struct log_engine *log_engine;
     struct worker_pool *workers; /* of what waits for disks */
+    struct connectors *connectors;
+    struct serve_stores stores;
     struct stations *stations;
     struct broker *broker;
+    struct sinks *sinks;
+    struct alarms *alarms;
+    struct rules *rules;
     struct listener **listeners; /* in the order of config.listeners */
     size_t listener_count;       /* that are open */
     struct api *api;
     bool api_open;
+    struct notify notify;
+    bool stuck; /* reactors were, when they were looked at last */
     char first_password
         [API_PASSWORD_BYTES]; /* of the user admin, if it has just been made; until it is shown */
 };
@@ -88,11 +103,16 @@ static const char *path_in(const struct serve *serve, const char *name, char out
 static bool lock_dir(struct serve *serve, struct error *err)
 {
     char path[PATH_BYTES];
-    if (mkdir(serve->dir, 0700) != 0 && errno != EEXIST)
-        return error_errno(err, errno, "create data directory %s", serve->dir);
+    if (mkdir(serve->dir, 0700) != 0 && errno != EEXIST) {
+        error_errno(err, errno, "create data directory %s", serve->dir);
+        return error_hint(err,
+                          "choose another with --data; the directory above it has to be there and writable");
+    }
     serve->lock_fd = open(path_in(serve, "varve.lock", path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (serve->lock_fd < 0)
-        return error_errno(err, errno, "open %s", path);
+    if (serve->lock_fd < 0) {
+        error_errno(err, errno, "open %s", path);
+        return error_hint(err, "run as the owner of the data directory, or choose another with --data");
+    }
     if (flock(serve->lock_fd, LOCK_EX | LOCK_NB) == 0) {
         char pid[32];
         int len = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
@@ -173,17 +193,40 @@ static bool open_listeners(struct serve *serve, struct error *err)
     return error_hint(err, "set listeners.tcp.default.enabled: true");
 }
 
+/* As it goes into a header of HTTP. */
+static bool is_key_and_secret(struct str line)
+{
+    for (size_t i = 0; i < line.len; i++) {
+        if (line.data[i] <= ' ' || line.data[i] > '~')
+            return false;
+    }
+    return line.len > 0 && memchr(line.data, ':', line.len) != NULL;
+}
+
 /* The key file's line, without its end. */
 static bool read_admin_key(const struct serve *serve, struct buf *out, struct error *err)
 {
     char path[PATH_BYTES];
     if (!buf_read_file(out, path_in(serve, "admin.key", path), ADMIN_KEY_BYTES, err))
         return false;
-    struct str line = str_trim(buf_str(out));
-    if (memchr(line.data, ':', line.len) != NULL && memchr(line.data, '\n', line.len) == NULL)
+    if (is_key_and_secret(str_trim(buf_str(out))))
         return true;
     error_set(err, ERR_INVALID, "%s: is not one line key:secret", path);
     return error_hint(err, "delete the file: the next start makes another");
+}
+
+/* Where MQTT clients connect, for the API. They are opened in the order of the configuration. */
+static void tell_listeners(const struct serve *serve)
+{
+    for (size_t i = 0; i < serve->listener_count; i++) {
+        const struct listener_options *net = &serve->config.listeners[i].options.net;
+        const struct api_mqtt_listener listener = {
+            .name = listener_name(serve->listeners[i]),
+            .address = listener_address(serve->listeners[i]),
+            .path = net->websocket ? net->websocket_path : NULL,
+        };
+        api_add_listener(serve->api, &listener);
+    }
 }
 
 static bool open_api(struct serve *serve, struct error *err)
@@ -199,9 +242,14 @@ static bool open_api(struct serve *serve, struct error *err)
             .broker = serve->broker,
             .catalog = serve->catalog,
             .stations = serve->stations,
+            .connectors = serve->connectors,
+            .sinks = serve->sinks,
+            .rules = serve->rules,
+            .alarms = serve->alarms,
             .admin_key = str_trim(buf_str(&key)),
         };
         serve->api = api_new(&options);
+        tell_listeners(serve);
         ok = serve->api_open = api_open(serve->api, &serve->config.http, err);
     }
     mem_wipe(key.data, key.len);
@@ -241,15 +289,61 @@ static bool open_stations(struct serve *serve, struct error *err)
     serve->workers = worker_pool_new("disk-worker", DISK_WORKERS, DISK_QUEUE, err);
     if (serve->workers == NULL)
         return false;
-    const struct stations_options options = {
+    struct stations_options options = {
         .dir = serve->dir,
         .catalog = serve->catalog,
         .engine = serve->log_engine,
         .workers = serve->workers,
         .segment_bytes = serve->config.segment_bytes,
     };
+    serve->stores = (struct serve_stores){.connectors = serve->connectors};
+    serve_stores_fill(&serve->stores, &options.tiers);
     serve->stations = stations_open(&options, err);
     return serve->stations != NULL;
+}
+
+static bool open_connectors(struct serve *serve, struct error *err)
+{
+    const struct connectors_options options = {
+        .dir = serve->dir, .catalog = serve->catalog, .secret = &serve->secret};
+    serve->connectors = connectors_open(&options, err);
+    return serve->connectors != NULL;
+}
+
+/* Before anybody can publish. */
+static bool open_rules(struct serve *serve, struct error *err)
+{
+    const struct sinks_options sinks = {
+        .dir = serve->dir,
+        .catalog = serve->catalog,
+        .connectors = serve->connectors,
+        .engine = serve->log_engine,
+        .workers = serve->workers,
+        .broker = serve->broker,
+        .node = "varve@127.0.0.1",
+        .republish = rules_republish(),
+    };
+    serve->sinks = sinks_open(&sinks, err);
+    if (serve->sinks == NULL)
+        return false;
+    const struct alarms_options alarms = {
+        .connectors = serve->connectors, .sinks = serve->sinks, .stations = serve->stations};
+    serve->alarms = alarms_open(&alarms, err);
+    if (serve->alarms == NULL)
+        return false;
+    const struct rules_options rules = {
+        .catalog = serve->catalog,
+        .broker = serve->broker,
+        .stations = serve->stations,
+        .sinks = serve->sinks,
+        .alarms = serve->alarms,
+        .node = "varve@127.0.0.1",
+        .ignore_sys_messages = serve->config.rules.ignore_sys_messages,
+        .jq_timeout_ms = serve->config.rules.jq_timeout_ms,
+        .kv_bytes_max = serve->config.rules.kv_bytes_max,
+    };
+    serve->rules = rules_open(&rules, err);
+    return serve->rules != NULL;
 }
 
 static bool start(struct serve *serve, struct error *err)
@@ -257,12 +351,13 @@ static bool start(struct serve *serve, struct error *err)
     if (!load_config(serve, &serve->config, err))
         return false;
     apply_log(&serve->config);
+    log_ring_start();
     raise_file_limit();
     if (!lock_dir(serve, err) || !make_admin_key(serve, err))
         return false;
     serve->catalog = catalog_open(serve->dir, err);
     if (serve->catalog == NULL || !secret_key_load(&serve->secret, serve->dir, err) ||
-        !open_stations(serve, err))
+        !open_connectors(serve, err) || !open_stations(serve, err))
         return false;
     char sessions_dir[PATH_BYTES];
     const struct broker_options options = {
@@ -277,11 +372,30 @@ static bool start(struct serve *serve, struct error *err)
     serve->config.settings = NULL; /* the broker's, whether it starts or not */
     serve->broker = broker_start(&options, err);
     if (serve->broker == NULL || !stations_attach(serve->stations, serve->broker, err) ||
-        !open_listeners(serve, err) || !open_api(serve, err))
+        !open_rules(serve, err) || !open_listeners(serve, err) || !open_api(serve, err))
         return false;
     if (serve->api_open)
         api_set_ready(serve->api);
     return write_run_json(serve, err);
+}
+
+/* To who looks at the terminal; where a service manager keeps what is printed, into a file of its own. */
+static void show_first_password(const struct serve *serve)
+{
+    char path[PATH_BYTES];
+    struct error err;
+    if (!notify_is_on(&serve->notify)) {
+        printf("  %-12s user admin, password %s (it is not shown again)\n", "log in", serve->first_password);
+        return;
+    }
+    struct buf line = {0};
+    buf_printf(&line, "%s\n", serve->first_password);
+    if (buf_write_file(&line, path_in(serve, "admin.password", path), 0600, &err))
+        printf("  %-12s user admin, password in %s (remove it once it is changed)\n", "log in", path);
+    else
+        LOG_ERROR("first password not written", LOG_ERROR_OF(&err));
+    mem_wipe(line.data, line.len);
+    buf_free(&line);
 }
 
 static void announce(struct serve *serve)
@@ -290,11 +404,13 @@ static void announce(struct serve *serve)
     for (size_t i = 0; i < serve->listener_count; i++)
         printf("  %-12s %s\n", listener_name(serve->listeners[i]), listener_address(serve->listeners[i]));
     char url[128];
-    if (serve->api_open)
+    if (serve->api_open) {
         printf("  %-12s %s\n", "http", api_url(serve->api, url, sizeof(url)));
+        printf("  %-12s %s/\n", "dashboard", url);
+    }
     printf("  %-12s %s\n", "data", serve->dir);
     if (serve->first_password[0] != '\0') {
-        printf("  %-12s user admin, password %s (it is not shown again)\n", "log in", serve->first_password);
+        show_first_password(serve);
         mem_wipe(serve->first_password, sizeof(serve->first_password));
     }
     fflush(stdout);
@@ -352,14 +468,53 @@ static void reload(struct serve *serve)
     serve_config_free(&fresh);
 }
 
+static void say_ready(struct serve *serve)
+{
+    struct buf status = {0};
+    buf_printf(&status, "ready:");
+    for (size_t i = 0; i < serve->listener_count; i++)
+        buf_printf(&status, " %s %s,", listener_name(serve->listeners[i]),
+                   listener_address(serve->listeners[i]));
+    if (serve->api_open)
+        buf_printf(&status, " http %s", api_address(serve->api));
+    notify_ready(&serve->notify, buf_cstr(&status));
+    buf_free(&status);
+}
+
+static void look_at_reactors(struct serve *serve)
+{
+    unsigned stuck = broker_pulse(serve->broker);
+    if (stuck == 0)
+        notify_send(&serve->notify, "WATCHDOG=1");
+    if (stuck > 0 && !serve->stuck)
+        LOG_ERROR("reactors do not turn", LOG_UINT("reactors", stuck));
+    else if (stuck == 0 && serve->stuck)
+        LOG_INFO("reactors turn again");
+    serve->stuck = stuck > 0;
+}
+
 static void wait_for_stop(struct serve *serve, const sigset_t *signals)
 {
+    int64_t every_ms = PULSE_MS;
+    if (serve->notify.watchdog_ms > 0 && serve->notify.watchdog_ms / 4 < every_ms)
+        every_ms = serve->notify.watchdog_ms / 4;
+    int64_t next_ms = clock_mono_ms();
     for (;;) {
-        int signal_number = sigwaitinfo(signals, NULL);
-        if (signal_number == SIGHUP)
+        int64_t left_ms = next_ms - clock_mono_ms();
+        if (left_ms <= 0) {
+            look_at_reactors(serve);
+            next_ms = clock_mono_ms() + every_ms;
+            continue;
+        }
+        const struct timespec pause = {.tv_sec = left_ms / 1000, .tv_nsec = left_ms % 1000 * 1000000};
+        int signal_number = sigtimedwait(signals, NULL, &pause);
+        if (signal_number == SIGHUP) {
+            notify_reloading(&serve->notify);
             reload(serve);
-        else if (signal_number == SIGTERM || signal_number == SIGINT)
+            say_ready(serve);
+        } else if (signal_number == SIGTERM || signal_number == SIGINT) {
             return;
+        }
     }
 }
 
@@ -373,12 +528,16 @@ static void stop(struct serve *serve)
     }
     if (serve->broker != NULL) {
         broker_stop(serve->broker, STOP_TIMEOUT_MS);
+        rules_close(serve->rules);
+        alarms_close(serve->alarms);
+        sinks_close(serve->sinks);
         stations_close(serve->stations); /* what the log still writes refers to the broker's reactors */
         broker_free(serve->broker);
         LOG_INFO("broker stopped", LOG_INT("took_ms", clock_mono_ms() - begin_ms));
     } else {
         stations_close(serve->stations);
     }
+    connectors_close(serve->connectors);
     log_engine_stop(serve->log_engine);
     if (serve->workers != NULL)
         worker_pool_stop(serve->workers);
@@ -403,7 +562,7 @@ static int parse_options(struct serve *serve, int argc, char **argv)
         {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
     };
     optind = 1;
-    for (int option; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
+    for (int option; (option = cli_option(argc, argv, "c:h", options)) != -1;) {
         switch (option) {
         case 'c': serve->config_path = optarg; break;
         case 'd': serve->dir = optarg; break;
@@ -414,7 +573,7 @@ static int parse_options(struct serve *serve, int argc, char **argv)
                 return cli_usage("serve", "at most %d --set", SETS_MAX);
             serve->sets[serve->set_count++] = optarg;
             break;
-        default: return cli_usage("serve", "bad option");
+        default: return EXIT_USAGE;
         }
     }
     if (optind < argc)
@@ -451,11 +610,15 @@ int serve_main(int argc, char **argv)
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     struct error err;
+    notify_open(&serve.notify);
     bool started = start(&serve, &err);
     if (started) {
         announce(&serve);
+        say_ready(&serve);
         wait_for_stop(&serve, &signals);
     }
+    notify_send(&serve.notify, "STOPPING=1");
     stop(&serve);
+    notify_close(&serve.notify);
     return started ? EXIT_DONE : cli_fail("serve", &err);
 }

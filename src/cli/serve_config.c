@@ -6,6 +6,7 @@
 #include "broker/origin.h"
 #include "log/log.h"
 #include "mqtt/mqtt.h"
+#include "sql/jq.h"
 
 #include <stdio.h>
 
@@ -171,6 +172,21 @@ static void read_others(struct config *config, struct settings *out)
     read_rate(config, config_section(config, root, "client_limits"), &out->client_rate);
     out->sys_interval_ms = config_duration_ms(config, config_section(config, root, "sys_topics"), "interval",
                                               "10s", "between two rounds of $SYS topics; 0: none");
+}
+
+static void read_rule_engine(struct config *config, struct serve_config *out)
+{
+    const struct config_node *at = config_section(config, config_root(config), "rule_engine");
+    out->rules.ignore_sys_messages =
+        config_bool(config, at, "ignore_sys_message", true, "whether $SYS messages trigger no rule");
+    out->rules.jq_timeout_ms = config_duration_ms(config, at, "jq_function_default_timeout", "10s",
+                                                  "of a call of jq() that names none; 10s at most");
+    out->rules.kv_bytes_max = config_bytes(config, at, "kv_store_max_bytes", "64MiB",
+                                           "what rules keep with kv_store_put(), over all of them");
+    if (out->rules.jq_timeout_ms < 1 || out->rules.jq_timeout_ms > SQL_JQ_MS_MAX)
+        config_complain(config, at, "jq_function_default_timeout", "is 1ms to %ds", SQL_JQ_MS_MAX / 1000);
+    if (out->rules.kv_bytes_max < 1)
+        config_complain(config, at, "kv_store_max_bytes", "is 1 or more");
 }
 
 /* ---- authentication and authorization -------------------------------------------------------------------- */
@@ -362,6 +378,17 @@ static const struct listener_kind {
 
 #define KIND_COUNT (sizeof(kinds) / sizeof(kinds[0]))
 
+static const char *read_bind(struct config *config, const struct config_node *at, const char *fallback,
+                             const char *about)
+{
+    const char *bind = config_text(config, at, "bind", fallback, about);
+    if (!listener_bind_is_sound(bind)) {
+        config_complain(config, at, "bind",
+                        "expected HOST:PORT, such as 127.0.0.1:1883, [::1]:1883 or *:1883, not \"%s\"", bind);
+    }
+    return bind;
+}
+
 static void read_listener(struct reader *reader, const struct listener_kind *kind, const char *name,
                           const struct config_node *at)
 {
@@ -375,8 +402,7 @@ static void read_listener(struct reader *reader, const struct listener_kind *kin
         (int)sizeof(listener->name))
         config_complain(config, at, "", "the listener's name is too long");
     bool enabled = config_bool(config, at, "enabled", true, "whether it listens");
-    options->net.bind =
-        config_text(config, at, "bind", kind->bind, "address and port; port 0 picks a free one");
+    options->net.bind = read_bind(config, at, kind->bind, "address and port; port 0 picks a free one");
     options->net.max_connections = (unsigned)config_int(config, at, "max_connections", 0, 0, 10000000,
                                                         "connections at once; 0: no limit");
     options->net.connections_per_second =
@@ -396,6 +422,10 @@ static void read_listener(struct reader *reader, const struct listener_kind *kin
     read_rate(config, at, &options->rate);
     if (kind->tls)
         read_tls(config, config_section(config, at, "tls"), listener);
+    if (kind->tls && enabled && config_present(at) && listener->tls.cert_file == NULL) {
+        config_complain(config, at, "tls.cert",
+                        "is missing: without a certificate this listener does not listen");
+    }
     if (!enabled || (kind->tls && listener->tls.cert_file == NULL)) {
         mem_free(listener->sni);
         mem_free(listener->origins);
@@ -408,7 +438,7 @@ static void read_http(struct config *config, const struct config_node *at, struc
 {
     struct api_listener_options *http = &out->http;
     out->http_enabled = config_bool(config, at, "enabled", true, "whether it listens");
-    http->bind = config_text(config, at, "bind", "127.0.0.1:18083", "address and port of the HTTP API");
+    http->bind = read_bind(config, at, "127.0.0.1:18083", "address and port of the HTTP API");
     http->max_connections =
         (unsigned)config_int(config, at, "max_connections", 512, 1, 100000, "connections at once");
     http->max_body_bytes =
@@ -420,10 +450,11 @@ static void read_http(struct config *config, const struct config_node *at, struc
     const struct config_node *hosts = config_section(config, at, "hosts");
     http->host_count = config_count(config, hosts);
     out->http_hosts = http->host_count > 0 ? mem_zalloc(http->host_count * sizeof(char *)) : NULL;
-    for (size_t i = 0; i < http->host_count; i++)
+    for (size_t i = 0; i < http->host_count; i++) {
         out->http_hosts[i] =
             config_text(config, config_entry(config, hosts, i, NULL), "", "",
                         "further host names that a listener on loopback answers to, behind a proxy");
+    }
     http->hosts = out->http_hosts;
     const struct config_node *tls = config_section(config, at, "tls");
     http->tls_cert_file =
@@ -484,6 +515,7 @@ static void read_all(struct reader *reader)
     read_sessions(config, &out->settings->sessions);
     out->segment_bytes = read_segment_bytes(config);
     read_others(config, out->settings);
+    read_rule_engine(config, out);
     read_auth(config, &out->settings->auth);
     read_authorization(config, out->settings);
 }

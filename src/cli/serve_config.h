@@ -20,7 +20,12 @@ struct serve_config {
     unsigned reactors;
     enum log_level log_level;
     enum log_format log_format;
-    uint64_t segment_bytes;    /* of the logs of stations */
+    uint64_t segment_bytes; /* of the logs of stations */
+    struct {
+        bool ignore_sys_messages;
+        int64_t jq_timeout_ms;
+        uint64_t kv_bytes_max;
+    } rules;
     struct settings *settings; /* one reference; NULL once taken */
     struct serve_listener *listeners;
     size_t listener_count;

@@ -7,18 +7,22 @@
 #define STATION_ARGUMENTS_MAX 256
 
 struct station_command {
-    struct remote_options remote;
-    struct http_client *client;
-    const char *verb;
-    const char *name; /* NULL: none given */
+    struct remote_command base; /* first */
     /* create, update */
     const char *topics[STATION_ARGUMENTS_MAX];
     size_t topic_count;
-    const char *sets[STATION_ARGUMENTS_MAX]; /* key=value, or a JSON object */
-    size_t set_count;
-    const char *description;
-    /* delete */
+    struct remote_settings settings;
+    /* delete, groups */
     bool force;
+    const char *table; /* keep, delete */
+    /* restore, recover */
+    const char *into;
+    const char *connector;
+    const char *bucket;
+    const char *prefix;
+    bool dry;
+    /* groups */
+    const char *delete_group;
     /* read */
     const char *from;
     const char *to;
@@ -28,12 +32,17 @@ struct station_command {
     bool follow;
 };
 
-/* The object that --topic, --desc and --set say; NULL with an error: ERR_INVALID. Returns owned. */
-json_t *station_settings(const struct station_command *command, struct error *err);
-
 /* Appends "/api/v5/stations/NAME" and `tail`. */
 void station_path(const char *name, const char *tail, struct buf *out);
 
-int station_read_main(const struct station_command *command, struct error *err); /* the verb `read` */
+/* station_tier.c: the verbs tier, flush, restore, release, recover, scrub */
+int station_tier_main(struct remote_command *command, struct error *err);
+int station_flush_main(struct remote_command *command, struct error *err);
+int station_restore_main(struct remote_command *command, struct error *err);
+int station_release_main(struct remote_command *command, struct error *err);
+int station_recover_main(struct remote_command *command, struct error *err);
+int station_scrub_main(struct remote_command *command, struct error *err);
+
+int station_read_main(struct remote_command *command, struct error *err); /* the verb `read` */
 
 #endif

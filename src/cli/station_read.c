@@ -33,19 +33,20 @@ static bool is_format(const char *format)
            strcmp(format, "raw") == 0;
 }
 
-int station_read_main(const struct station_command *command, struct error *err)
+int station_read_main(struct remote_command *base, struct error *err)
 {
+    const struct station_command *command = (const struct station_command *)base;
     uint64_t limit;
     if (!is_format(command->format))
         return cli_usage("station", "--format is one of ndjson, csv, raw");
-    if (command->remote.json && command->format != NULL && strcmp(command->format, "ndjson") != 0)
+    if (base->remote.json && command->format != NULL && strcmp(command->format, "ndjson") != 0)
         return cli_usage("station", "--json is --format ndjson");
     if (command->limit != NULL && (!str_to_u64(str_of(command->limit), &limit, NULL) || limit == 0))
         return cli_usage("station", "--limit is a number of messages, 1 or more");
     struct buf path = {0};
     struct output output = {.flushes = command->follow};
     struct http_answer answer;
-    station_path(command->name, "/messages", &path);
+    station_path(base->name, "/messages", &path);
     add_value(&path, "from", command->from);
     add_value(&path, "to", command->to);
     add_value(&path, "filter", command->filter);
@@ -54,7 +55,7 @@ int station_read_main(const struct station_command *command, struct error *err)
     add_value(&path, "follow", command->follow ? "true" : NULL);
     const struct http_request request = {
         .method = "GET", .path = buf_cstr(&path), .take = take, .arg = &output};
-    bool ok = http_client_ask(command->client, &request, &answer, err);
+    bool ok = http_client_ask(base->client, &request, &answer, err);
     if (ok) {
         ok = (answer.status >= 200 && answer.status < 300) || http_answer_error(&answer, err);
         buf_free(&answer.body);

@@ -6,7 +6,6 @@
 #include "cli/cli_internal.h"
 #include "cli/manage_internal.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
 #define GENERATED_LETTERS 20
@@ -262,7 +261,7 @@ static int parse_options(struct user_command *command, int argc, char **argv)
         {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0},
     };
     optind = 0;
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+    for (int option; (option = cli_option(argc, argv, "h", options)) != -1;) {
         switch (option) {
         case 'd': command->dir = optarg; break;
         case 'p': command->password = optarg; break;
@@ -273,7 +272,7 @@ static int parse_options(struct user_command *command, int argc, char **argv)
         case 'n': command->note = optarg; break;
         case 'j': command->json = true; break;
         case 'h': print_help(); return EXIT_DONE;
-        default: return cli_usage("user", "bad option");
+        default: return EXIT_USAGE;
         }
     }
     command->verb = optind < argc ? argv[optind++] : NULL;
@@ -286,12 +285,8 @@ static int parse_options(struct user_command *command, int argc, char **argv)
 /* -1: go on; else the exit code. */
 static int check_usage(const struct user_command *command, const struct verb *verb)
 {
-    if (command->verb == NULL)
-        return cli_usage("user", "say what to do: create, list, show, update or delete");
-    if (verb == NULL) {
-        return cli_usage("user", "there is no \"%s\": it is create, list, show, update or delete",
-                         command->verb);
-    }
+    if (verb == NULL)
+        return cli_which_verb("user", command->verb, "create, list, show, update or delete");
     if (verb->named && (command->name == NULL || command->name[0] == '\0'))
         return cli_usage("user", "%s needs the name of a user", verb->name);
     if (!verb->named && command->name != NULL)
@@ -312,8 +307,6 @@ int user_main(int argc, char **argv)
     if (code >= 0)
         return code;
     const struct verb *verb = find_verb(command.verb != NULL ? command.verb : "");
-    if (verb == NULL)
-        return cli_usage("user", "say what to do: create, list, show, update or delete");
     code = check_usage(&command, verb);
     if (code >= 0)
         return code;

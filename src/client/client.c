@@ -207,9 +207,12 @@ static bool refused(const struct client *client, const struct mqtt_connack *conn
                     struct error *err)
 {
     bool v5 = client->version == MQTT_5;
+    const char *reason = mqtt_connack_text(client->version, connack->reason);
     struct str why = v5 ? connack->properties.reason_string : STR_NONE;
-    error_set(err, ERR_DENIED, "%s refused the connection: %s%s%.*s", client->transport.address,
-              mqtt_connack_text(client->version, connack->reason), why.len > 0 ? ", " : "", STR_ARG(why));
+    if (str_is(why, reason))
+        why = STR_NONE;
+    error_set(err, ERR_DENIED, "%s refused the connection: %s%s%.*s", client->transport.address, reason,
+              why.len > 0 ? ", " : "", STR_ARG(why));
     bool credentials = v5 ? connack->reason == MQTT_BAD_CREDENTIALS || connack->reason == MQTT_NOT_AUTHORIZED
                           : connack->reason == 4 || connack->reason == 5;
     if (credentials) {

@@ -56,6 +56,9 @@ size_t config_count(struct config *config, const struct config_node *section);
 const struct config_node *config_entry(struct config *config, const struct config_node *section, size_t index,
                                        const char **name);
 
+/* Whether what is written there is a scalar: for items that may be that or a mapping. */
+bool config_is_text(const struct config_node *at);
+
 /* Values. `doc` says in a few words what the key is for: it is what docs and `--help` show. */
 const char *config_text(struct config *config, const struct config_node *at, const char *key,
                         const char *fallback, const char *doc);

@@ -159,6 +159,7 @@ static bool is_option(const char *variable)
         "VARVE_API_KEY=", "VARVE_URL=",
 #ifdef VARVE_FAULTS
         "VARVE_FAULT=", /* base/fault.h */
+        "VARVE_TUNE=",  /* base/tune.h */
 #endif
     };
     struct str text = str_of(variable);

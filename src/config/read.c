@@ -115,6 +115,11 @@ const struct config_node *config_section(struct config *config, const struct con
     return node;
 }
 
+bool config_is_text(const struct config_node *at)
+{
+    return at->kind == NODE_TEXT;
+}
+
 bool config_present(const struct config_node *section)
 {
     return section->present;

@@ -61,29 +61,49 @@ struct log_block *block_on_disk(struct log_block *block)
 
 /* ---- Compression ----------------------------------------------------------------------------------------------- */
 
-static pthread_key_t context_key;
+static pthread_key_t compress_key, decompress_key;
 static pthread_once_t context_once = PTHREAD_ONCE_INIT;
 
-static void free_context(void *context)
+static void free_compress(void *context)
 {
     ZSTD_freeCCtx(context);
 }
 
-static void make_key(void)
+static void free_decompress(void *context)
 {
-    if (pthread_key_create(&context_key, free_context) != 0)
+    ZSTD_freeDCtx(context);
+}
+
+static void make_keys(void)
+{
+    if (pthread_key_create(&compress_key, free_compress) != 0 ||
+        pthread_key_create(&decompress_key, free_decompress) != 0)
         abort();
 }
 
-/* The thread's own context, made at its first use. NULL: no memory. */
+/* The thread's own contexts, made at their first use. NULL: no memory. */
 static ZSTD_CCtx *compress_context(void)
 {
-    pthread_once(&context_once, make_key);
-    ZSTD_CCtx *context = pthread_getspecific(context_key);
+    pthread_once(&context_once, make_keys);
+    ZSTD_CCtx *context = pthread_getspecific(compress_key);
     if (context == NULL) {
         context = ZSTD_createCCtx();
-        if (context != NULL && pthread_setspecific(context_key, context) != 0) {
+        if (context != NULL && pthread_setspecific(compress_key, context) != 0) {
             ZSTD_freeCCtx(context);
+            context = NULL;
+        }
+    }
+    return context;
+}
+
+static ZSTD_DCtx *decompress_context(void)
+{
+    pthread_once(&context_once, make_keys);
+    ZSTD_DCtx *context = pthread_getspecific(decompress_key);
+    if (context == NULL) {
+        context = ZSTD_createDCtx();
+        if (context != NULL && pthread_setspecific(decompress_key, context) != 0) {
+            ZSTD_freeDCtx(context);
             context = NULL;
         }
     }
@@ -109,7 +129,10 @@ static struct log_block *compressed_form(const struct log_block *block)
 
 const char *body_decompress(const struct batch_header *header, const uint8_t *stored, uint8_t *out)
 {
-    size_t len = ZSTD_decompress(out, header->raw_bytes, stored, header->stored_bytes);
+    ZSTD_DCtx *context = decompress_context();
+    if (context == NULL)
+        return "there is no memory to decompress the batch";
+    size_t len = ZSTD_decompressDCtx(context, out, header->raw_bytes, stored, header->stored_bytes);
     return ZSTD_isError(len) || len != header->raw_bytes ? "the batch does not decompress" : NULL;
 }
 

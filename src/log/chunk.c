@@ -33,6 +33,24 @@ void chunk_add(struct chunk *chunk, struct log_block *block, const uint8_t *body
     chunk->shown.bytes += header->raw_bytes;
 }
 
+struct log_chunk *log_chunk_of_batch(struct log_batch *batch, uint64_t first_offset)
+{
+    struct log_block *block = batch->block;
+    assert(block != NULL && block->len <= UINT32_MAX);
+    struct chunk *chunk = chunk_new(1);
+    const struct batch_header header = {
+        .count = block->count,
+        .raw_bytes = (uint32_t)block->len,
+        .first_offset = first_offset,
+        .base_time = block->header.base_time,
+        .floor_time = block->header.base_time,
+        .last_time = block->last_time,
+    };
+    chunk_add(chunk, block_ref(block), block->body, &header);
+    log_batch_reset(batch);
+    return &chunk->shown;
+}
+
 struct log_chunk *log_chunk_ref(struct log_chunk *chunk)
 {
     atomic_fetch_add_explicit(&chunk->refs, 1, memory_order_relaxed);

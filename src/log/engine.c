@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -88,15 +89,8 @@ static void sleep_under_lock(struct writer *writer)
         pthread_cond_wait(&writer->changed, &writer->lock);
     } else {
         int64_t wait_ms = timer->key - clock_mono_ms();
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
         if (wait_ms > 0) {
-            until.tv_sec += wait_ms / 1000;
-            until.tv_nsec += wait_ms % 1000 * 1000000;
-            if (until.tv_nsec >= 1000000000) {
-                until.tv_sec++;
-                until.tv_nsec -= 1000000000;
-            }
+            const struct timespec until = cond_in_ms(wait_ms);
             pthread_cond_timedwait(&writer->changed, &writer->lock, &until);
         }
     }
@@ -158,11 +152,7 @@ static void writer_init(struct writer *writer, struct log_engine *engine)
 {
     writer->engine = engine;
     pthread_mutex_init(&writer->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&writer->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    cond_init_monotonic(&writer->changed);
     pthread_cond_init(&writer->finished, NULL);
     list_init(&writer->commands);
     list_init(&writer->turn);

@@ -24,7 +24,10 @@ bool name_is_segment(const char *name, const char *suffix, uint64_t *first)
 
 bool io_failed(struct error *err, int64_t rc, const char *verb, const char *path)
 {
-    return error_errno(err, (int)-rc, "%s %s", verb, path);
+    error_errno(err, (int)-rc, "%s %s", verb, path);
+    if (err != NULL && err->code == ERR_NO_SPACE)
+        error_hint(err, "make room on the disk");
+    return false;
 }
 
 bool log_is_corrupt(struct error *err, const char *path, uint64_t position, const char *what)

@@ -53,6 +53,7 @@ struct log_options {
     int64_t sync_ms;
     uint32_t max_batch_bytes; /* 0: 16 MiB */
     bool compress;            /* zstd for a batch where it saves at least an eighth */
+    uint64_t first_offset;    /* of a log that the opening makes; one that is there goes on where it is */
 };
 
 /* Opens the log of a directory, which is made if it is missing (its parent exists). Only the last segment is scanned:
@@ -132,6 +133,8 @@ struct log_chunk {
     size_t bytes;
 };
 struct log_chunk *log_chunk_ref(struct log_chunk *chunk);
+/* A chunk of records that are in no log (any more): those of the batch (not empty), which is empty then. Returns owned. */
+struct log_chunk *log_chunk_of_batch(struct log_batch *batch, uint64_t first_offset);
 void log_chunk_unref(struct log_chunk *chunk); /* takes; NULL is fine. Thread: any */
 
 /* A place in a chunk. */
@@ -156,8 +159,8 @@ enum log_read_result {
 #define LOG_NOWAIT 1u /* only what is in memory: the tail or the page cache */
 #define LOG_MARKED 2u /* only marked batches: see log_read() */
 
-/* Reads whole batches from the one that holds `offset` on, about max_bytes of them (at least one). A batch that does
- * not check is an error, never served.
+/* Reads whole batches from the one that holds `offset` on, about max_bytes of them as they are in memory, that is
+ * decompressed (at least one). A batch that does not check is an error, never served.
  * LOG_MARKED: from the first marked batch that ends behind `offset` on, up to the next one that is not marked; so the
  * chunk may begin above `offset`. Of what is passed over the headers are read, if anything. LOG_READ_END: no more of what
  * is committed is marked.
@@ -181,6 +184,10 @@ struct log_waiter {
 bool log_wait(struct log *log, struct log_waiter *waiter, uint64_t offset);
 /* True: it was waiting, and wake is not called. False: wake has been called or is about to be. Thread: any. */
 bool log_wait_cancel(struct log *log, struct log_waiter *waiter);
+
+/* How many bytes the records below `offset` hold (log_bounds().bytes). Errors: ERR_INVALID (beyond the end). Blocks.
+ * Thread: any. */
+bool log_bytes_below(struct log *log, uint64_t offset, uint64_t *bytes, struct error *err);
 
 /* ---- Trimming -------------------------------------------------------------------------------------------- */
 

@@ -355,9 +355,9 @@ static bool names_are_complete(struct log *log, const struct names *names, struc
     return true;
 }
 
-static bool load_segments(struct log *log, const struct names *names, struct error *err)
+static bool load_segments(struct log *log, const struct names *names, bool made, struct error *err)
 {
-    if (!names_are_complete(log, names, err))
+    if (!made && !names_are_complete(log, names, err))
         return false;
     if (names->count == 0) {
         begin_at_start(log);
@@ -380,16 +380,38 @@ static bool load_segments(struct log *log, const struct names *names, struct err
     return true;
 }
 
-static bool load(struct log *log, struct error *err)
+/* A log that is made to begin at an offset gets its first segment at once: a low-water mark alone would be one of a log
+ * that has lost its segments. */
+static void begin_on_writer(struct command *command)
+{
+    struct log *log = command->log;
+    struct error err;
+    if (!roll_next(log, &err))
+        log_fail(log, &err);
+}
+
+static bool begin_at(struct log *log, uint64_t first_offset, struct error *err)
+{
+    struct command command = {.run = begin_on_writer, .log = log};
+    engine_run_command(log->writer, &command);
+    return log_writable(log, err) ||
+           error_wrap(err, "begin log %s at offset %" PRIu64, log->dir, first_offset);
+}
+
+static bool load(struct log *log, uint64_t first_offset, bool *made, struct error *err)
 {
     struct names names = {0};
     size_t removed = 0;
     bool uneven;
     bool ok = sync_names(log, err) && names_read(&names, log->engine->io, log->dir, err) &&
               start_read(log->engine->io, log->dir, &log->start, &log->started, &uneven, err) &&
-              (!uneven || start_write(log->engine->io, log->dir, log->dir_fd, &log->start, err)) &&
-              remove_leftovers(log, &names, &removed, err) && (removed == 0 || sync_names(log, err)) &&
-              load_segments(log, &names, err);
+              (!uneven || start_write(log->engine->io, log->dir, log->dir_fd, &log->start, err));
+    *made = ok && first_offset > 0 && names.count == 0 &&
+            (!log->started || log->start.first == first_offset); /* a crash may have cut it short */
+    if (*made)
+        log->start = (struct start){.first = first_offset, .time_before = NO_TIME};
+    ok = ok && remove_leftovers(log, &names, &removed, err) && (removed == 0 || sync_names(log, err)) &&
+         load_segments(log, &names, *made, err);
     names_free(&names);
     if (ok)
         log->next = log->assigned;
@@ -488,11 +510,16 @@ struct log *log_open(struct log_engine *engine, const char *dir, const struct lo
     }
     struct log *log = log_new(engine, dir, options);
     log->dir_fd = lock_dir(engine->io, dir, err);
-    if (log->dir_fd < 0 || !load(log, err)) {
+    bool made;
+    if (log->dir_fd < 0 || !load(log, options->first_offset, &made, err)) {
         log_free(log);
         return NULL;
     }
     place(log);
+    if (made && !begin_at(log, options->first_offset, err)) {
+        log_close(log);
+        return NULL;
+    }
     return log;
 }
 

@@ -6,6 +6,8 @@
  * Every batch from a file is checked whole: header, continuation, CRC, and after decompression its records. One that is
  * not right is an error if it is the first of the read; otherwise the read ends before it, and the next one meets it.
  *
+ * What a batch becomes may be a thousand times what is stored of it: a read is bounded by both.
+ *
  * Marked batches are found by what the segments and their indexes say of them, then from header to header; the tail is not
  * asked. They are read in runs: as many as follow each other.
  *
@@ -330,10 +332,11 @@ static bool take_batch(const struct reading *reading, struct chunk **chunk, stru
     return true;
 }
 
-/* Takes the batches that lie whole in the first `len` bytes of the block. *next: where the first one lies that does not.
- * False: one of them is not right. */
+/* Takes the batches that lie whole in the first `len` bytes of the block, and at most max_bytes of decompressed bodies, but
+ * at least one. *next: where the first one lies that is not taken. False: one of them is not right. */
 static bool take_batches(const struct reading *reading, struct chunk **chunk, struct log_block *block,
-                         size_t len, uint64_t position, uint64_t *next, struct batch_header *header)
+                         size_t len, size_t max_bytes, uint64_t position, uint64_t *next,
+                         struct batch_header *header)
 {
     const uint8_t *bytes = block->body;
     size_t at = 0;
@@ -344,6 +347,8 @@ static bool take_batches(const struct reading *reading, struct chunk **chunk, st
             break;
         if ((*chunk)->count != 0 && header->first_offset != (*chunk)->shown.next_offset)
             ok = corrupt(reading, position + at, "the batch's offset does not continue the batch before");
+        if (ok && (*chunk)->count != 0 && (*chunk)->shown.bytes + header->raw_bytes > max_bytes)
+            break;
         if (ok && header->count != 0)
             ok = take_batch(reading, chunk, block, bytes + at + BATCH_HEADER_BYTES, header, position + at);
         if (ok)
@@ -353,7 +358,8 @@ static bool take_batches(const struct reading *reading, struct chunk **chunk, st
     return ok;
 }
 
-/* Reads from `position`, where a batch begins, about max_bytes of batches, at least one. */
+/* Reads from `position`, where a batch begins, about max_bytes of batches, at least one: as many are read from the file, and
+ * of those no more are decompressed. */
 static enum log_read_result read_batches(const struct reading *reading, size_t max_bytes, uint64_t position,
                                          struct chunk **out)
 {
@@ -372,7 +378,7 @@ static enum log_read_result read_batches(const struct reading *reading, size_t m
         }
         uint64_t next;
         struct batch_header header = {0};
-        bool ok = take_batches(reading, &chunk, block, (size_t)got, position, &next, &header);
+        bool ok = take_batches(reading, &chunk, block, (size_t)got, max_bytes, position, &next, &header);
         block_unref(block);
         if (chunk->count != 0) {
             files_hint(reading->log->engine, reading->file, chunk->shown.next_offset, next);

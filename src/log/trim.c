@@ -41,6 +41,23 @@ static bool measure(struct log *log, uint64_t below, struct start *out, struct e
     return true;
 }
 
+bool log_bytes_below(struct log *log, uint64_t offset, uint64_t *bytes, struct error *err)
+{
+    struct start at = {0};
+    pthread_mutex_lock(&log->trim_lock); /* what is measured is not removed meanwhile */
+    struct log_bounds bounds;
+    log_bounds(log, &bounds);
+    bool ok = offset <= bounds.first || offset >= bounds.next || measure(log, offset, &at, err);
+    uint64_t before = log->start.bytes_before; /* only trimming changes it */
+    pthread_mutex_unlock(&log->trim_lock);
+    if (ok && offset > bounds.next) {
+        return error_set(err, ERR_INVALID, "offset %" PRIu64 " of log %s: it ends at %" PRIu64, offset,
+                         log->dir, bounds.next);
+    }
+    *bytes = offset <= bounds.first ? 0 : offset == bounds.next ? bounds.bytes : at.bytes_before - before;
+    return ok;
+}
+
 /* *nothing: the mark is there or above already. */
 static bool next_start(struct log *log, uint64_t below, struct start *out, bool *nothing, struct error *err)
 {

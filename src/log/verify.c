@@ -7,6 +7,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 struct check {
@@ -46,7 +47,7 @@ static bool report_error(struct check *check, const char *file, uint64_t positio
 }
 
 /* The body beyond its CRC. */
-static void check_body(struct check *check, const struct scan *scan)
+static bool check_body(struct check *check, const struct scan *scan, struct error *err)
 {
     const struct batch_header *batch = &scan->batch;
     const uint8_t *body = scan->stored;
@@ -54,7 +55,10 @@ static void check_body(struct check *check, const struct scan *scan)
     const char *wrong = NULL;
     if (batch->codec == CODEC_ZSTD) {
         raw = mem_try_alloc(batch->raw_bytes);
-        wrong = raw == NULL ? "no memory to decompress the batch" : body_decompress(batch, scan->stored, raw);
+        if (raw == NULL)
+            return error_set(err, ERR_NO_MEMORY, "no memory to decompress a batch of %" PRIu32 " bytes in %s",
+                             batch->raw_bytes, scan->path);
+        wrong = body_decompress(batch, scan->stored, raw);
         body = raw;
     }
     if (wrong == NULL && !body_is_well_formed(batch, body))
@@ -62,6 +66,7 @@ static void check_body(struct check *check, const struct scan *scan)
     if (wrong != NULL)
         report(check, scan->path, scan->batch_position, batch->first_offset, false, wrong);
     mem_free(raw);
+    return true;
 }
 
 /* What a batch adds, above the low-water mark. */
@@ -92,7 +97,8 @@ static bool scan_all(struct check *check, struct scan *scan, uint64_t limit, str
     while (scan->offset < limit && (result = scan_next(scan, &failure)) == SCAN_BATCH) {
         if (scan->offset > limit)
             break;
-        check_body(check, scan);
+        if (!check_body(check, scan, err))
+            return false;
         count_batch(check, &scan->batch);
     }
     if (result == SCAN_FAILED)

@@ -5,6 +5,7 @@
  * brings it back, so a full table of descriptors costs five tries a second, not a core. */
 #include "net/net_internal.h"
 
+#include "base/fault.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -135,6 +136,7 @@ static bool accept_one(struct acceptor *acceptor)
         }
         return true; /* a connection that failed before it was accepted */
     }
+    FAULT_POINT("net.accepted");
     rate_pay(listener, reactor->front.now_ms);
     if (!count_connection(listener)) {
         over_limit(acceptor, fd);

@@ -161,6 +161,13 @@ bool bind_is_loopback(const struct bind_address *address)
            memcmp(ip, &in6addr_loopback, sizeof ip) == 0;
 }
 
+bool listener_bind_is_sound(const char *bind)
+{
+    char host[256];
+    uint16_t port;
+    return split(bind, host, &port, NULL);
+}
+
 bool listener_bind_is_loopback(const char *bind)
 {
     struct bind_address address;

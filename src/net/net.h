@@ -35,6 +35,9 @@ struct reactor_group_options {
     void (*on_start)(
         struct reactor *reactor); /* on the reactor's thread, before its first turn; may be NULL */
     void (*on_turn_end)(struct reactor *reactor); /* see above; may be NULL */
+    /* On the reactor's thread, after its last turn and before mail is dropped, which may be on any thread: what mail that is
+     * on its way refers to is the reactor's for the last time. May be NULL. */
+    void (*on_quiet)(struct reactor *reactor);
     void (*on_stop)(struct reactor *reactor); /* on the reactor's thread, after its last turn; may be NULL */
 };
 
@@ -52,6 +55,10 @@ struct reactor *reactor_at(struct reactor_group *group, unsigned index);
 unsigned reactor_index(const struct reactor *reactor);
 struct reactor_group *reactor_group_of(const struct reactor *reactor);
 void *reactor_group_user(const struct reactor_group *group);
+
+/* How many reactors have not run their mail since the call before: they hang in a callback, or have far more to do than
+ * they can. Asks the others again. Call it at an interval that is long for a turn: seconds. Thread: one at a time. */
+unsigned reactor_group_pulse(struct reactor_group *group);
 
 /* The user's own state of one reactor. Thread: the reactor's (set it in on_start). */
 void reactor_set_user(struct reactor *reactor, void *user);
@@ -139,9 +146,11 @@ struct channel {
     int fd;
     uint32_t timeout_s; /* 0: none; while closing: the second at which waiting ends */
     struct listener *listener;
-    struct reactor *move_to;
-    struct error *why; /* why it closes; NULL: no error */
-    uint8_t peer[16];  /* IPv6, or IPv4-mapped */
+    union {
+        struct error *why;       /* once it closes; NULL: no error */
+        struct reactor *move_to; /* while it moves (CHANNEL_MOVING), when it cannot be closed */
+    };
+    uint8_t peer[16]; /* IPv6, or IPv4-mapped */
     uint16_t peer_port;
     uint32_t kept_touched; /* channel_touch_kept() */
 };
@@ -153,6 +162,8 @@ static inline struct listener *channel_listener(const struct channel *channel);
  * "[2001:db8::1]:5123". */
 #define CHANNEL_PEER_BYTES 56
 void channel_peer_text(const struct channel *channel, char *out);
+/* Our own side of the connection, in the same form. False, and out is empty: the system does not say. */
+bool channel_local_text(const struct channel *channel, char *out);
 
 /* The client certificate, verified: subject's common name and subject alternative names (DNS, e-mail, URI; one
  * a call by index). False if there is none. `out` is cut to cap. The PROXY header's SSL CN counts as common name. */
@@ -263,6 +274,8 @@ void listener_free(struct listener *listener);           /* after reactor_group_
 
 const char *listener_name(const struct listener *listener);
 const char *listener_address(const struct listener *listener); /* as bound: "127.0.0.1:41883" */
+/* Whether a text is HOST:PORT, or *:PORT; a name is not resolved. */
+bool listener_bind_is_sound(const char *bind);
 /* Whether a bind text names a loopback address; false if it is no bind text. */
 bool listener_bind_is_loopback(const char *bind);
 bool listener_is_loopback(const struct listener *listener);

@@ -128,9 +128,16 @@ struct reactor {
 
     struct mailbox mail;
     pthread_t thread;
+
+    /* pulse.c */
+    struct mail pulse;
+    atomic_bool pulse_is_out; /* sent, and not come yet: then `pulse` is the reactor's, else the sender's */
 };
 
 bool reactor_is_stopping(const struct reactor *reactor);
+
+/* pulse.c */
+void reactor_pulse_came(struct reactor *reactor, struct mail *mail);
 
 /* mail.c */
 void mailbox_init(struct mailbox *box);

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
@@ -40,4 +41,18 @@ void address_from_socket(const struct sockaddr *socket, uint8_t address[16], uin
 void channel_peer_text(const struct channel *channel, char *out)
 {
     address_text(channel->peer, channel->peer_port, out, CHANNEL_PEER_BYTES);
+}
+
+bool channel_local_text(const struct channel *channel, char *out)
+{
+    struct sockaddr_storage socket;
+    socklen_t len = sizeof socket;
+    out[0] = '\0';
+    if (getsockname(channel->fd, (struct sockaddr *)&socket, &len) != 0)
+        return false;
+    uint8_t address[16] = {0};
+    uint16_t port;
+    address_from_socket((struct sockaddr *)&socket, address, &port);
+    address_text(address, port, out, CHANNEL_PEER_BYTES);
+    return true;
 }

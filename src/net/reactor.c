@@ -97,6 +97,8 @@ static struct reactor *reactor_new(struct reactor_group *group, unsigned index, 
     list_init(&reactor->lingers);
     wheel_init(reactor);
     mailbox_init(&reactor->mail);
+    reactor->pulse.run = reactor_pulse_came;
+    atomic_init(&reactor->pulse_is_out, false);
     reactor->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     reactor->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (reactor->wake_fd < 0 || reactor->epoll_fd < 0 ||
@@ -282,6 +284,8 @@ static void *reactor_main(void *arg)
         turn(reactor, -1);
     close_channels(reactor);
     wait_for_others(group);
+    if (group->options.on_quiet != NULL)
+        group->options.on_quiet(reactor);
     mailbox_close(&reactor->mail);
     teardown_dead(reactor);
     if (group->options.on_stop != NULL)

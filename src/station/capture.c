@@ -10,11 +10,14 @@
  * A message with the user property `msg-id` claims its id first (ids.h): a duplicate of a stored one is acknowledged
  * without being stored, one of a message that is on its way waits for the same end. Messages without it take no lock.
  *
- * After a start the ids of the last window are read in the background (recall.c). Until they are, a message with an id is
- * parked, and so is what comes behind it for the same station on this reactor: the order stays, and the acknowledgements
- * wait. The publishers' bytes are charged, as for a batch that waits.
+ * A message at QoS 2 from a session that outlives its connection is stored with the name of its exchange. The session knows what
+ * it has received, so the name is looked up only when the client sends a message again after a crash (exchanges.h).
  *
- * What can fail: the log's queue is full (the batch waits and is tried again, in order; the publisher's bytes are charged,
+ * After a start the ids and exchanges of the last window are read in the background (recall.c). Until they are, a message with
+ * an id, or one that is sent again at QoS 2, is parked, and so is what comes behind it for the same station on this reactor: the
+ * order stays, and the acknowledgements wait. The publishers' bytes are charged, as for a batch that waits.
+ *
+ * What can fail: the log's queue is full, or the second tier's disk budget (the batch waits and is tried again, in order; the publisher's bytes are charged,
  * so that it is not read for long); the disk is full or failing, or the message is larger than the station takes: then
  * the publisher is refused, by 0x97 in MQTT 5, without an acknowledgement before. QoS 0 is accepted when it comes. */
 #include "station/station_internal.h"
@@ -49,6 +52,7 @@ struct parked {
     struct parked *next;
     struct ack_ticket *ticket; /* or NULL */
     size_t len;
+    bool repeated; /* message.exchange.repeated, which the record does not have */
     uint8_t record[];
 };
 
@@ -201,7 +205,7 @@ static bool submit(struct capture_batch *batch)
     if (log == NULL) {
         station_gone(station, &err);
     } else {
-        taken = log_append(log, &batch->batch, &err);
+        taken = !settle_is_full(station, &err) && log_append(log, &batch->batch, &err);
         station_log_leave(station);
     }
     station_unref(station);
@@ -288,6 +292,18 @@ static bool claims_id(const struct station *station, const struct station_messag
     return message->id.len > 0 && atomic_load_explicit(&station->dedup_window_ms, memory_order_relaxed) > 0;
 }
 
+static bool repeats_exchange(const struct station *station, const struct station_message *message)
+{
+    return message->exchange.repeated &&
+           atomic_load_explicit(&station->dedup_window_ms, memory_order_relaxed) > 0;
+}
+
+/* Whether the names of the last window have to be known. */
+static bool asks_names(const struct station *station, const struct station_message *message)
+{
+    return claims_id(station, message) || repeats_exchange(station, message);
+}
+
 /* False: it is a duplicate, and its ticket is taken care of. */
 static bool claim_id(struct station *station, struct str id, int64_t now_ms, struct ack_ticket *ticket,
                      struct id_entry **entry)
@@ -319,6 +335,7 @@ static struct station_message message_of(const struct publication *publication)
         .username = publication_username(publication),
         .qos = publication->qos,
         .retain = publication->retain,
+        .exchange = publication_exchange(publication),
     };
     if (message.props.len > 0) {
         size_t size;
@@ -332,23 +349,36 @@ static struct station_message message_of(const struct publication *publication)
     return message;
 }
 
-/* Adds the message to the open batch. `known`: DONE, or FAILED: then none with an id. False: it is a duplicate, or refused,
- * and its ticket is taken care of. */
+/* Whether nothing is there yet of what the message's names say, and *entry claimed. False: it is a duplicate, or refused, and its
+ * ticket is taken care of. */
+static bool is_new(struct station *station, const struct station_message *message, int64_t now_ms,
+                   struct ack_ticket *ticket, enum recall_state known, struct id_entry **entry)
+{
+    if (asks_names(station, message) && known == RECALL_FAILED) {
+        count(&station->refused, 1);
+        release_ticket(ticket, MQTT_UNSPECIFIED_ERROR);
+        return false;
+    }
+    int64_t window_ms = atomic_load_explicit(&station->dedup_window_ms, memory_order_relaxed);
+    if (repeats_exchange(station, message) &&
+        exchanges_have(&station->exchanges, message, now_ms, window_ms)) {
+        count(&station->duplicates, 1);
+        release_ticket(ticket, MQTT_SUCCESS);
+        return false;
+    }
+    return !claims_id(station, message) || claim_id(station, message->id, now_ms, ticket, entry);
+}
+
+/* Adds the message to the open batch. `known`: DONE, or FAILED: then none that asks for names. False: it is a duplicate, or
+ * refused, and its ticket is taken care of. */
 static bool store(struct capture *capture, const struct station_message *message, struct ack_ticket *ticket,
                   enum recall_state known)
 {
     struct station *station = capture->station;
     int64_t now_ms = reactor_wall_ms(capture->post->reactor);
     struct id_entry *entry = NULL;
-    if (claims_id(station, message)) {
-        if (known == RECALL_FAILED) {
-            count(&station->refused, 1);
-            release_ticket(ticket, MQTT_UNSPECIFIED_ERROR);
-            return false;
-        }
-        if (!claim_id(station, message->id, now_ms, ticket, &entry))
-            return false;
-    }
+    if (!is_new(station, message, now_ms, ticket, known, &entry))
+        return false;
     if (capture->open == NULL)
         capture->open = batch_take(capture);
     struct capture_batch *batch = capture->open;
@@ -359,7 +389,7 @@ static bool store(struct capture *capture, const struct station_message *message
     }
     size_t bytes = envelope_bytes(message);
     envelope_write(message, log_batch_add(&batch->batch, now_ms, bytes));
-    batch->batch.marked |= message->id.len > 0;
+    batch->batch.marked |= message->id.len > 0 || message->exchange.session != 0;
     batch->time_ms = now_ms;
     batch->bytes += bytes;
     batch->message_count++;
@@ -378,7 +408,7 @@ static void park(struct capture *capture, const struct station_message *message,
 {
     size_t len = envelope_bytes(message);
     struct parked *parked = mem_alloc(sizeof(*parked) + len);
-    *parked = (struct parked){.ticket = ticket, .len = len};
+    *parked = (struct parked){.ticket = ticket, .len = len, .repeated = message->exchange.repeated};
     envelope_write(message, parked->record);
     if (capture->parked == NULL) {
         station_ref(capture->station);
@@ -412,7 +442,7 @@ static void deliver(struct subscriber *subscriber, const struct route_target *ta
         return;
     }
     struct capture *capture = capture_of(station, post);
-    enum recall_state known = claims_id(station, &message) ? recall_state(station, NULL) : RECALL_DONE;
+    enum recall_state known = asks_names(station, &message) ? recall_state(station, NULL) : RECALL_DONE;
     if (capture->parked != NULL || known == RECALL_READING)
         park(capture, &message, ticket);
     else if (!store(capture, &message, ticket, known))
@@ -439,6 +469,7 @@ static void go_on(struct capture *capture)
         bool whole = envelope_decode(str_make(parked->record, parked->len), &message, &err);
         assert(whole); /* as deliver() has written it */
         (void)whole;
+        message.exchange.repeated = parked->repeated;
         if (!store(capture, &message, parked->ticket, known))
             service_credit(station->all->broker, capture->post->index, parked->len);
         flush_if_large(capture);

@@ -35,6 +35,7 @@ enum kind {
     FIELD_COUNT_32, /* uint32_t */
     FIELD_BOOL,
     FIELD_SYNC,
+    FIELD_COMPRESSION,
     FIELD_WHEN_FULL,
     FIELD_OBJECT
 };
@@ -67,6 +68,7 @@ static const struct field tier_fields[] = {
     {"upload_bytes", FIELD_BYTES, AT(tier.upload_bytes), 64 * KIB, 4 * GIB, NULL},
     {"upload_interval", FIELD_DURATION, AT(tier.upload_interval_ms), SECOND_MS, (uint64_t)DAY_MS, NULL},
     {"retention_age", FIELD_DURATION, AT(tier.retention_age_ms), 0, (uint64_t)(36500 * DAY_MS), NULL},
+    {"scrub_interval", FIELD_DURATION, AT(tier.scrub_interval_ms), 0, (uint64_t)(36500 * DAY_MS), NULL},
     {"disk_budget", FIELD_BYTES, AT(tier.disk_budget_bytes), 0, NO_MAX, NULL},
     {"when_full", FIELD_WHEN_FULL, AT(tier.when_full), 0, 0, NULL},
     {0},
@@ -78,6 +80,7 @@ static const struct field station_fields[] = {
     {"topics", FIELD_TOPICS, 0, 0, STATION_TOPICS_MAX, NULL},
     {"retention", FIELD_OBJECT, 0, 0, 0, retention_fields},
     {"sync", FIELD_SYNC, AT(sync_ms), 1, (uint64_t)HOUR_MS, NULL},
+    {"compression", FIELD_COMPRESSION, AT(compression), 0, 0, NULL},
     {"dedup_window", FIELD_DURATION, AT(dedup_window_ms), 0, (uint64_t)DAY_MS, NULL},
     {"ack_wait", FIELD_DURATION, AT(ack_wait_ms), 10, (uint64_t)DAY_MS, NULL},
     {"max_deliveries", FIELD_COUNT_32, AT(max_deliveries), 0, 10000, NULL},
@@ -103,6 +106,7 @@ void station_config_init(struct station_config *config)
         .tier.prefix = mem_strdup("stations"),
         .tier.upload_bytes = 32 * MIB,
         .tier.upload_interval_ms = 5 * MINUTE_MS,
+        .tier.scrub_interval_ms = 7 * DAY_MS,
         .tier.disk_budget_bytes = 10 * GIB,
         .tier.when_full = STATION_BLOCK,
     };
@@ -237,6 +241,26 @@ static bool read_sync(const struct field *field, const json_t *value, int64_t *o
     return true;
 }
 
+/* The texts of an enumeration's two values, in their order. */
+static const char *const *choices_of(enum kind kind)
+{
+    static const char *const compressions[] = {[STATION_PLAIN] = "none", [STATION_ZSTD] = "zstd"};
+    static const char *const policies[] = {[STATION_BLOCK] = "block", [STATION_DROP_OLDEST] = "drop_oldest"};
+    return kind == FIELD_COMPRESSION ? compressions : policies;
+}
+
+static bool read_choice(const struct field *field, const json_t *value, unsigned *out, struct error *err)
+{
+    const char *const *choices = choices_of(field->kind);
+    for (unsigned i = 0; json_is_string(value) && i < 2; i++) {
+        if (str_is(text_of(value), choices[i])) {
+            *out = i;
+            return true;
+        }
+    }
+    return error_set(err, ERR_INVALID, "%s: expected %s or %s", field->key, choices[0], choices[1]);
+}
+
 static bool read_text(const struct field *field, const json_t *value, char **out, struct error *err)
 {
     if (!json_is_string(value))
@@ -332,12 +356,8 @@ static bool read_field(const struct field *field, const json_t *value, struct st
             return refuse(field, "true or false", err);
         *(bool *)at = json_is_true(value);
         return true;
-    case FIELD_WHEN_FULL:
-        if (!json_is_string(value) ||
-            (!str_is(text_of(value), "block") && !str_is(text_of(value), "drop_oldest")))
-            return refuse(field, "block or drop_oldest", err);
-        *(enum station_when_full *)at = str_is(text_of(value), "block") ? STATION_BLOCK : STATION_DROP_OLDEST;
-        return true;
+    case FIELD_COMPRESSION:
+    case FIELD_WHEN_FULL: return read_choice(field, value, at, err);
     case FIELD_OBJECT:
         if (!json_is_object(value))
             return refuse(field, "an object", err);
@@ -345,6 +365,18 @@ static bool read_field(const struct field *field, const json_t *value, struct st
     }
     assert(!"a kind of field that is not in the enumeration");
     return false;
+}
+
+/* Always false: with the keys that there are, as many as a hint holds. */
+static bool unknown_key(const struct field *fields, const char *key, struct error *err)
+{
+    char list[sizeof(err->hint)] = "keys here: ";
+    size_t used = strlen(list);
+    const char *between = "";
+    for (; fields->key != NULL && used < sizeof(list); fields++, between = ", ")
+        used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", between, fields->key);
+    error_set(err, ERR_INVALID, "unknown key \"%.100s\"", key);
+    return error_hint(err, "%s", list);
 }
 
 static bool read_object(const struct field *fields, const json_t *object, struct station_config *config,
@@ -358,7 +390,7 @@ static bool read_object(const struct field *fields, const json_t *object, struct
         while (field->key != NULL && strcmp(field->key, key) != 0)
             field++;
         if (field->key == NULL)
-            return error_set(err, ERR_INVALID, "unknown key \"%.100s\"", key);
+            return unknown_key(fields, key, err);
         if (!read_field(field, value, config, err))
             return false;
     }
@@ -391,10 +423,6 @@ bool station_config_parse(struct station_config *config, struct str json, struct
                                    : error_set(err, ERR_INVALID, "a station is a JSON object");
     if (ok && changed.name == NULL)
         ok = error_set(err, ERR_INVALID, "name: missing");
-    if (ok && changed.tier.enabled) {
-        error_set(err, ERR_UNSUPPORTED, "tier.enabled: the second tier is not built in yet");
-        ok = error_hint(err, "leave tier.enabled false");
-    }
     json_decref(root);
     if (ok) {
         struct station_config former = *config;
@@ -409,29 +437,16 @@ bool station_config_parse(struct station_config *config, struct str json, struct
 
 static void print_duration(int64_t ms, struct buf *out)
 {
-    static const struct {
-        int64_t factor;
-        const char *name;
-    } units[] = {{DAY_MS, "d"}, {HOUR_MS, "h"}, {MINUTE_MS, "m"}, {SECOND_MS, "s"}, {1, "ms"}};
-    size_t i = 0;
-    while (ms % units[i].factor != 0)
-        i++;
-    if (ms == 0)
-        buf_append_str(out, STR("\"0\""));
-    else
-        buf_printf(out, "\"%" PRId64 "%s\"", ms / units[i].factor, units[i].name);
+    buf_append_byte(out, '"');
+    buf_append_duration_ms(out, ms);
+    buf_append_byte(out, '"');
 }
 
 static void print_bytes(uint64_t bytes, struct buf *out)
 {
-    if (bytes > 0 && bytes % GIB == 0)
-        buf_printf(out, "\"%" PRIu64 "GiB\"", bytes / GIB);
-    else if (bytes > 0 && bytes % MIB == 0)
-        buf_printf(out, "\"%" PRIu64 "MiB\"", bytes / MIB);
-    else if (bytes > 0 && bytes % KIB == 0)
-        buf_printf(out, "\"%" PRIu64 "KiB\"", bytes / KIB);
-    else
-        buf_printf(out, "\"%" PRIu64 "\"", bytes);
+    buf_append_byte(out, '"');
+    buf_append_size(out, bytes);
+    buf_append_byte(out, '"');
 }
 
 static void print_topics(const struct station_config *config, struct buf *out)
@@ -470,10 +485,8 @@ static void print_field(const struct field *field, const struct station_config *
     case FIELD_COUNT_32: buf_printf(out, "%" PRIu32, *(const uint32_t *)at); break;
     case FIELD_BOOL: buf_append_str(out, *(const bool *)at ? STR("true") : STR("false")); break;
     case FIELD_SYNC: print_sync(*(const int64_t *)at, out); break;
-    case FIELD_WHEN_FULL:
-        buf_append_str(out, *(const enum station_when_full *)at == STATION_BLOCK ? STR("\"block\"")
-                                                                                 : STR("\"drop_oldest\""));
-        break;
+    case FIELD_COMPRESSION:
+    case FIELD_WHEN_FULL: buf_append_json(out, str_of(choices_of(field->kind)[*(const unsigned *)at])); break;
     case FIELD_OBJECT: print_object(field->fields, config, out); break;
     }
 }

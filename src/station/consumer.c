@@ -340,7 +340,7 @@ static void follow_trim(struct consumer *consumer)
     struct log *log = station_log_enter(consumer->station);
     if (log == NULL)
         return;
-    log_bounds(log, &bounds);
+    reach_bounds(consumer->station, log, &bounds);
     station_log_leave(consumer->station);
     if (bounds.first > group_acked(&consumer->group))
         group_trim(&consumer->group, bounds.first);
@@ -460,6 +460,8 @@ void consumer_leave(struct consumer *consumer)
         struct member *member = member_at(consumer->all.next);
         member_flush_work(member);
         member_flush_revoked(member);
+        if (member->ended != NULL && !consumer->station->all->reactors_gone)
+            member->ended(member);
         list_remove(&member->link);
         member_unref(member);
     }

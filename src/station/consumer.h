@@ -88,15 +88,16 @@ struct consumer *consumer_new(struct station *station, struct str name, struct s
 void consumer_wake_owner(
     struct consumer *consumer); /* under the station's lock: it is started, if there are reactors */
 void consumer_leave(struct consumer *consumer);     /* on the owner's thread, or once it has stopped */
-void consumer_store_now(struct consumer *consumer); /* likewise */
+void consumer_store_now(struct consumer *consumer); /* likewise, or before it is known to others */
 
 /* Of all stations: from the stored positions; once the reactors are known; after they have stopped. Thread: main. */
 void consumers_load(struct stations *stations);
 void consumers_start(struct stations *stations);
 void consumers_stop(struct stations *stations);
-void consumers_end(struct station *station);                                 /* it is deleted. Blocks */
-bool consumer_end(struct consumer *consumer, bool force, struct error *err); /* the same for one. Blocks */
-void consumers_store(struct post *post);                                     /* timer of the owner */
+void consumers_end(struct station *station); /* it is deleted. Blocks */
+/* As station_group_delete(), but for its members over MQTT: members_rejoin() is the caller's. */
+bool consumer_end(struct consumer *consumer, bool force, struct error *err);
+void consumers_store(struct post *post); /* timer of the owner */
 /* What all groups of the station have acknowledged: the first offset that one has not; bounds->first without a group. */
 uint64_t consumers_acked(struct station *station, const struct log_bounds *bounds);
 
@@ -156,6 +157,8 @@ struct member {
     void *who;                                              /* its thread's; NULL: gone */
     void (*take)(struct member *member, struct work *work); /* on its reactor; takes the work */
     void (*lose)(struct member *member, const uint64_t *offsets, uint32_t count); /* the same: revoked */
+    void (*ended)(
+        struct member *member); /* on the owner's thread: its group is deleted; NULL: it need not know */
     atomic_uint refs;
     /* The owner's thread. */
     struct list link; /* consumer.all; not linked: it has left */
@@ -171,6 +174,8 @@ struct member {
     bool flushing; /* flush is on its way */
 };
 
+/* The group is deleted, and in no list any more: its members over MQTT make it again, or join who has. Blocks. */
+void members_rejoin(struct consumer *consumer);
 struct member *member_new(struct consumer *consumer, struct post *post, void *who);
 static inline struct member *member_ref(struct member *member)
 {

@@ -59,7 +59,7 @@ static bool place(struct consumer *consumer, const struct station_start *start, 
     if (log == NULL)
         return station_gone(consumer->station, err);
     struct log_bounds bounds;
-    log_bounds(log, &bounds);
+    reach_bounds(consumer->station, log, &bounds);
     station_log_leave(consumer->station);
     if (start->kind == START_TIME) {
         consumer->finding = true;
@@ -96,6 +96,7 @@ static struct consumer *make(struct station *station, struct str name, struct st
     consumer->position = position_claim(&station->all->positions, POSITION_GROUP, str_of(station->name), name,
                                         STR(""), &found);
     assert(consumer->position != NULL);
+    consumer_store_now(consumer); /* `latest` would be another place after a restart */
     enlist(consumer);
     return consumer;
 }

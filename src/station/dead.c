@@ -23,6 +23,9 @@
 struct letter {
     uint64_t offset;
     uint8_t why;
+    int64_t time_ms; /* when it came; with an envelope in job->told at told_at, if somebody wants to know */
+    size_t told_at;
+    size_t told_bytes; /* 0: nobody does */
 };
 
 struct dead_job {
@@ -36,9 +39,38 @@ struct dead_job {
     uint32_t taken; /* from the group */
     uint32_t count; /* of them, those that this job brings */
     struct letter letters[LETTERS_MAX];
+    struct buf told; /* for events: the messages as they were in the station */
 };
 
+static const char *reason_text(uint8_t why)
+{
+    switch ((enum death)why) {
+    case DEATH_REFUSED: return "refused";
+    case DEATH_MEMBER_GONE: return "member_gone";
+    case DEATH_NOT_ACKED: break;
+    }
+    return "not_acknowledged";
+}
+
 /* ---- On the owner ---------------------------------------------------------------------------------------- */
+
+static void tell(const struct dead_job *job, const struct letter *letter)
+{
+    struct station_message message;
+    struct str bytes = str_make((const char *)job->told.data + letter->told_at, letter->told_bytes);
+    if (letter->told_bytes == 0 || !envelope_decode(bytes, &message, NULL))
+        return;
+    message.offset = letter->offset;
+    message.time_ms = letter->time_ms;
+    struct station_event event = {.kind = STATION_DEAD_LETTER,
+                                  .first_offset = letter->offset,
+                                  .last_offset = letter->offset,
+                                  .count = 1,
+                                  .reason = reason_text(letter->why),
+                                  .group = str_of(job->consumer->name),
+                                  .message = &message};
+    station_raise(job->consumer->station, &event);
+}
 
 static void come_home(struct reactor *reactor, struct mail *mail)
 {
@@ -54,6 +86,7 @@ static void come_home(struct reactor *reactor, struct mail *mail)
                 group_bury(&consumer->group, pending);
                 consumer->unsaid++;
                 atomic_fetch_add_explicit(&consumer->dead_letters, 1, memory_order_relaxed);
+                tell(job, &job->letters[i]);
             } else {
                 list_append(&consumer->group.dying, &pending->state_link);
             }
@@ -66,6 +99,7 @@ static void come_home(struct reactor *reactor, struct mail *mail)
         consumer_serve(consumer);
     }
     log_batch_reset(&job->batch);
+    buf_free(&job->told);
     station_unref(job->dead);
     mem_free(job);
     consumer_unref(consumer);
@@ -74,11 +108,12 @@ static void come_home(struct reactor *reactor, struct mail *mail)
 /* ---- On a worker ----------------------------------------------------------------------------------------- */
 
 /* The record at this offset: *chunk holds it, or is NULL when it is expelled. */
-static bool read_record(struct log *log, uint64_t offset, struct log_record *record, struct log_chunk **chunk,
-                        struct error *err)
+static bool read_record(struct station *station, uint64_t offset, struct log_record *record,
+                        struct log_chunk **chunk, struct error *err)
 {
     struct log_cursor cursor;
-    enum log_read_result result = log_read(log, offset, ONE_READ, 0, chunk, err);
+    uint64_t next;
+    enum log_read_result result = reach_read(station, offset, ONE_READ, chunk, &next, err);
     if (result != LOG_READ) {
         *chunk = NULL;
         return result != LOG_READ_FAILED;
@@ -89,16 +124,6 @@ static bool read_record(struct log *log, uint64_t offset, struct log_record *rec
     log_chunk_unref(*chunk);
     *chunk = NULL;
     return true;
-}
-
-static const char *reason_text(uint8_t why)
-{
-    switch ((enum death)why) {
-    case DEATH_REFUSED: return "refused";
-    case DEATH_MEMBER_GONE: return "member_gone";
-    case DEATH_NOT_ACKED: break;
-    }
-    return "not_acknowledged";
 }
 
 static void add_letter(struct dead_job *job, const struct letter *letter, struct station_message *message,
@@ -112,22 +137,34 @@ static void add_letter(struct dead_job *job, const struct letter *letter, struct
     mqtt_user_property_append(props, STR("varve-dead-group"), str_of(job->consumer->name));
     mqtt_user_property_append(props, STR("varve-dead-offset"), str_make(number, (size_t)len));
     message->props = buf_str(props);
+    message->exchange = (struct publication_exchange){0}; /* it brought the message, not this letter */
     envelope_write(message, log_batch_add(&job->batch, clock_wall_ms(), envelope_bytes(message)));
     job->batch.marked |= message->id.len > 0;
 }
 
-static bool collect(struct dead_job *job, struct log *log, struct error *err)
+static void keep_for_event(struct dead_job *job, struct letter *letter, const struct log_record *record)
+{
+    letter->time_ms = record->time_ms;
+    letter->told_at = job->told.len;
+    letter->told_bytes = record->data.len;
+    buf_append_str(&job->told, record->data);
+}
+
+static bool collect(struct dead_job *job, struct error *err)
 {
     struct buf props = {0};
-    bool ok = true;
+    bool ok = true, wanted = station_event_wanted(job->consumer->station, STATION_DEAD_LETTER);
     for (uint32_t i = 0; ok && i < job->taken && log_batch_bytes(&job->batch) < BATCH_BYTES; i++) {
         struct log_chunk *chunk = NULL;
         struct log_record record;
         struct station_message message;
         struct error bad;
-        ok = read_record(log, job->letters[i].offset, &record, &chunk, err);
-        if (ok && chunk != NULL && envelope_decode(record.data, &message, &bad))
+        ok = read_record(job->consumer->station, job->letters[i].offset, &record, &chunk, err);
+        if (ok && chunk != NULL && envelope_decode(record.data, &message, &bad)) {
+            if (wanted)
+                keep_for_event(job, &job->letters[i], &record);
             add_letter(job, &job->letters[i], &message, &props);
+        }
         log_chunk_unref(chunk);
         job->count++;
     }
@@ -154,7 +191,7 @@ static bool send(struct dead_job *job)
     struct log *log = station_log_enter(station);
     if (log == NULL)
         return station_gone(station, &job->err);
-    bool ok = collect(job, log, &job->err);
+    bool ok = collect(job, &job->err);
     station_log_leave(station);
     if (!ok)
         return false;

@@ -14,14 +14,14 @@ static uint64_t get(const _Atomic uint64_t *counter)
 
 /* ---- A station ------------------------------------------------------------------------------------------- */
 
-static void append_time(struct buf *out, const char *key, bool known, int64_t time_ms)
+void describe_time(struct buf *out, const char *key, bool known, int64_t time_ms)
 {
     char text[CLOCK_TEXT_BYTES];
     clock_format(time_ms, text);
     if (known)
-        buf_printf(out, ",\"%s\":\"%s\"", key, text);
+        buf_printf(out, "\"%s\":\"%s\"", key, text);
     else
-        buf_printf(out, ",\"%s\":null", key);
+        buf_printf(out, "\"%s\":null", key);
 }
 
 /* The time of one record; false: it cannot be read. */
@@ -40,11 +40,47 @@ static bool time_at(struct log *log, uint64_t offset, int64_t *time_ms)
     return ok;
 }
 
+#define TEXT_OF(number)  #number
+#define VALUE_OF(number) TEXT_OF(number)
+
+const char *station_warning(struct station *station)
+{
+    int64_t last_ms;
+    int64_t window_ms = atomic_load_explicit(&station->dedup_window_ms, memory_order_relaxed);
+    if (ids_forgotten(&station->ids, &last_ms) == 0 || last_ms + window_ms <= clock_wall_ms())
+        return NULL;
+    return "more than " VALUE_OF(
+        IDS_MAX) " messages with an id within dedup_window: the oldest ids are "
+                 "forgotten, and a repetition of such a message is stored again (shorten dedup_window)";
+}
+
+static void append_warning(struct station *station, struct buf *out)
+{
+    const char *warning = station_warning(station);
+    buf_append_str(out, STR(",\"warning\":"));
+    if (warning != NULL)
+        buf_append_json(out, str_of(warning));
+    else
+        buf_append_str(out, STR("null"));
+}
+
+/* Of the oldest row of the table. */
+static bool table_time(struct station *station, int64_t *time_ms)
+{
+    struct tier *tier = station_tier(station);
+    struct tier_bounds table = {0};
+    if (tier != NULL)
+        tier_bounds(tier, &table);
+    *time_ms = table.first_ms;
+    return table.any;
+}
+
 static void append_log(struct station *station, struct buf *out)
 {
     struct error why = {0};
     struct log *log = station_log_enter(station);
-    struct log_bounds bounds = {0};
+    struct log_bounds bounds = {0}, reach = {0};
+    uint64_t messages = 0;
     int64_t first_ms = 0, last_ms = 0;
     bool first_known = false, last_known = false;
     const char *status = "failed";
@@ -52,11 +88,15 @@ static void append_log(struct station *station, struct buf *out)
         station_gone(station, &why);
     } else {
         log_bounds(log, &bounds);
+        reach_bounds(station, log, &reach);
+        messages = reach_messages(station, &bounds);
         status = log_writable(log, &why) ? "running" : "read_only";
         if (bounds.next > bounds.first) {
             first_known = time_at(log, bounds.first, &first_ms);
             last_known = time_at(log, bounds.next - 1, &last_ms);
         }
+        if (reach.first < bounds.first)
+            first_known = table_time(station, &first_ms);
         station_log_leave(station);
     }
     buf_printf(out, "\"status\":\"%s\",\"error\":", status);
@@ -64,13 +104,15 @@ static void append_log(struct station *station, struct buf *out)
         buf_append_str(out, STR("null"));
     else
         buf_append_json(out, str_of(why.text));
+    append_warning(station, out);
     buf_printf(out,
                ",\"messages\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"disk_bytes\":%" PRIu64
                ",\"segments\":%" PRIu32 ",\"first_offset\":%" PRIu64 ",\"next_offset\":%" PRIu64,
-               bounds.next - bounds.first, bounds.bytes, bounds.disk_bytes, bounds.segments, bounds.first,
-               bounds.next);
-    append_time(out, "first_time", first_known, first_ms);
-    append_time(out, "last_time", last_known, last_ms);
+               messages, bounds.bytes, bounds.disk_bytes, bounds.segments, reach.first, bounds.next);
+    buf_append_byte(out, ',');
+    describe_time(out, "first_time", first_known, first_ms);
+    buf_append_byte(out, ',');
+    describe_time(out, "last_time", last_known, last_ms);
 }
 
 static void append_counters(struct station *station, struct buf *out)
@@ -114,6 +156,7 @@ bool stations_describe(struct stations *stations, struct str name, struct buf *o
     append_log(station, out);
     append_counters(station, out);
     append_lists(station, out);
+    station_append_tier(station, out);
     buf_append_str(out, STR("}}"));
     station_unref(station);
     return true;
@@ -132,7 +175,7 @@ bool station_stats(struct stations *stations, struct str name, struct station_st
         out->running = log_writable(log, NULL);
         station_log_leave(station);
     }
-    out->messages = bounds.next - bounds.first;
+    out->messages = log != NULL ? reach_messages(station, &bounds) : 0;
     out->bytes = bounds.bytes;
     out->disk_bytes = bounds.disk_bytes;
     out->next_offset = bounds.next;
@@ -140,6 +183,8 @@ bool station_stats(struct stations *stations, struct str name, struct station_st
     out->bytes_in = get(&station->bytes_in);
     out->duplicates = get(&station->duplicates);
     out->refused = get(&station->refused);
+    int64_t last_ms;
+    out->ids_forgotten = ids_forgotten(&station->ids, &last_ms);
     out->readers = atomic_load_explicit(&station->readers, memory_order_relaxed);
     pthread_mutex_lock(&station->lock);
     LIST_EACH(it, &station->consumers)
@@ -183,7 +228,7 @@ static struct log_bounds bounds_of(struct station *station)
     struct log_bounds bounds = {0};
     struct log *log = station_log_enter(station);
     if (log != NULL) {
-        log_bounds(log, &bounds);
+        reach_bounds(station, log, &bounds);
         station_log_leave(station);
     }
     return bounds;
@@ -242,6 +287,8 @@ bool station_group_delete(struct stations *stations, struct str name, struct str
         return false;
     struct consumer *consumer = consumer_find(station, group, err);
     bool ok = consumer != NULL && consumer_end(consumer, force, err);
+    if (ok)
+        members_rejoin(consumer);
     consumer_unref(consumer);
     station_unref(station);
     return ok;

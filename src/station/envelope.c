@@ -2,13 +2,17 @@
  * came); all else is here, numbers in little endian:
  *
  *     byte 0       version: 1
- *     byte 1       bits 0-1 QoS · bit 2 retain · bit 3 it has a message id · bit 4 it has an expiry interval; others 0
+ *     byte 1       bits 0-1 QoS · bit 2 retain · bit 3 it has a message id · bit 4 it has an expiry interval
+ *                  · bit 5 it has an exchange; others 0
  *     bytes 2-3    T: length of the topic, 1 to 65,535
  *     bytes 4-5    C: length of the client id of the publisher, 0: none
  *     bytes 6-7    U: length of the user name, 0: none
  *     bytes 8-11   P: length of the properties
  *     bytes 12-15  message expiry interval in seconds, counted from the record's time; 0 without bit 4
- *     16           topic (T), client id (C), user name (U), properties (P), payload (all that is left)
+ *     16           topic (T), client id (C), user name (U), properties (P),
+ *                  with bit 5 the exchange at QoS 2 that brought it: 8 bytes number of the session, 4 bytes number of the
+ *                  exchange, 2 bytes packet identifier, none of them 0;
+ *                  payload (all that is left)
  *
  * Properties are those of the PUBLISH packet (MQTT 5, 3.3.2.3) as they came, in order, without topic alias and
  * subscription identifiers; the message id is the user property `msg-id` among them. The topic stands at a fixed place,
@@ -18,10 +22,11 @@
 #include "mqtt/mqtt.h"
 #include "mqtt/topic.h"
 
-#define VERSION    1
-#define HEAD_BYTES 16
+#define VERSION        1
+#define HEAD_BYTES     16
+#define EXCHANGE_BYTES 14
 
-enum { FLAG_QOS = 3, FLAG_RETAIN = 4, FLAG_ID = 8, FLAG_EXPIRY = 16, FLAGS_ALL = 31 };
+enum { FLAG_QOS = 3, FLAG_RETAIN = 4, FLAG_ID = 8, FLAG_EXPIRY = 16, FLAG_EXCHANGE = 32, FLAGS_ALL = 63 };
 
 static void put_16(uint8_t *out, size_t value)
 {
@@ -45,6 +50,20 @@ static uint32_t get_32(const uint8_t *at)
     return get_16(at) | get_16(at + 2) << 16;
 }
 
+static uint64_t get_64(const uint8_t *at)
+{
+    return get_32(at) | (uint64_t)get_32(at + 4) << 32;
+}
+
+static uint8_t *put_exchange(uint8_t *out, const struct publication_exchange *exchange)
+{
+    put_32(out, exchange->session);
+    put_32(out + 4, exchange->session >> 32);
+    put_32(out + 8, exchange->number);
+    put_16(out + 12, exchange->packet_id);
+    return out + EXCHANGE_BYTES;
+}
+
 static uint8_t *put_bytes(uint8_t *out, struct str bytes)
 {
     if (bytes.len > 0)
@@ -62,7 +81,7 @@ bool envelope_fits(const struct station_message *message)
 size_t envelope_bytes(const struct station_message *message)
 {
     return HEAD_BYTES + message->topic.len + message->client_id.len + message->username.len +
-           message->props.len + message->payload.len;
+           message->props.len + (message->exchange.session != 0 ? EXCHANGE_BYTES : 0) + message->payload.len;
 }
 
 void envelope_write(const struct station_message *message, uint8_t *out)
@@ -71,6 +90,7 @@ void envelope_write(const struct station_message *message, uint8_t *out)
     flags |= message->retain ? FLAG_RETAIN : 0;
     flags |= message->id.len > 0 ? FLAG_ID : 0;
     flags |= message->expiry_s > 0 ? FLAG_EXPIRY : 0;
+    flags |= message->exchange.session != 0 ? FLAG_EXCHANGE : 0;
     out[0] = VERSION;
     out[1] = (uint8_t)flags;
     put_16(out + 2, message->topic.len);
@@ -82,6 +102,8 @@ void envelope_write(const struct station_message *message, uint8_t *out)
     out = put_bytes(out, message->client_id);
     out = put_bytes(out, message->username);
     out = put_bytes(out, message->props);
+    if (message->exchange.session != 0)
+        out = put_exchange(out, &message->exchange);
     put_bytes(out, message->payload);
 }
 
@@ -104,9 +126,10 @@ bool envelope_expiry(struct str record, uint32_t *seconds)
     return true;
 }
 
-bool envelope_has_id(struct str record)
+bool envelope_is_named(struct str record)
 {
-    return record.len >= HEAD_BYTES && record.data[0] == VERSION && (record.data[1] & FLAG_ID) != 0;
+    return record.len >= HEAD_BYTES && record.data[0] == VERSION &&
+           (record.data[1] & (FLAG_ID | FLAG_EXCHANGE)) != 0;
 }
 
 struct str envelope_id_of(struct str props)
@@ -124,6 +147,17 @@ static struct str take(struct str *rest, size_t len)
     struct str part = str_make(rest->data, len);
     *rest = str_make(rest->data + len, rest->len - len);
     return part;
+}
+
+static bool take_exchange(struct str *rest, struct publication_exchange *out)
+{
+    const uint8_t *at = (const uint8_t *)take(rest, EXCHANGE_BYTES).data;
+    *out = (struct publication_exchange){
+        .session = get_64(at),
+        .number = get_32(at + 8),
+        .packet_id = (uint16_t)get_16(at + 12),
+    };
+    return out->session != 0 && out->number != 0 && out->packet_id != 0;
 }
 
 static bool text_valid(struct str text)
@@ -168,8 +202,9 @@ bool envelope_decode(struct str record, struct station_message *out, struct erro
         return refuse(err, "its head is wrong");
     size_t topic_len = get_16(at + 2), client_len = get_16(at + 4), user_len = get_16(at + 6);
     size_t props_len = get_32(at + 8);
+    size_t exchange_len = (flags & FLAG_EXCHANGE) != 0 ? EXCHANGE_BYTES : 0;
     struct str rest = str_make(at + HEAD_BYTES, record.len - HEAD_BYTES);
-    if (topic_len + client_len + user_len + props_len > rest.len)
+    if (topic_len + client_len + user_len + props_len + exchange_len > rest.len)
         return refuse(err, "its parts are longer than it is");
     *out = (struct station_message){
         .qos = flags & FLAG_QOS,
@@ -180,6 +215,8 @@ bool envelope_decode(struct str record, struct station_message *out, struct erro
     out->client_id = take(&rest, client_len);
     out->username = take(&rest, user_len);
     out->props = take(&rest, props_len);
+    if (exchange_len > 0 && !take_exchange(&rest, &out->exchange))
+        return refuse(err, "its exchange is none");
     out->payload = rest;
     if (!topic_name_valid(out->topic))
         return refuse(err, "its topic is none");

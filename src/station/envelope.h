@@ -21,8 +21,8 @@ bool envelope_decode(struct str record, struct station_message *out, struct erro
 /* Whether the record has a message expiry interval, and the seconds. */
 bool envelope_expiry(struct str record, uint32_t *seconds);
 
-/* Whether it has a message id: to be asked before it is decoded for that. */
-bool envelope_has_id(struct str record);
+/* Whether it has a message id or an exchange: to be asked before it is decoded for that. */
+bool envelope_is_named(struct str record);
 
 /* The `msg-id` among encoded PUBLISH properties that have been checked; empty if there is none. */
 struct str envelope_id_of(struct str props);

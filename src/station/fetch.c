@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "mqtt/topic.h"
 
 #include <assert.h>
@@ -36,13 +37,14 @@ struct station_fetch {
     struct mail leave; /* of a caller who has gone */
     struct timer timer;
     bool finishing;
+    bool ended; /* its group is deleted */
     bool left;
     struct work *first;
     struct work *last;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool done;   /* under lock */
-    bool closed; /* the broker stops */
+    bool closed; /* the broker stops, or the group is deleted */
 };
 
 static void fetch_unref(struct station_fetch *fetch)
@@ -100,7 +102,7 @@ static void finish_run(struct reactor *reactor, struct mail *mail)
         if (fetch->left && !fetch->consumer->ended)
             give_back(fetch);
     }
-    end(fetch, reactor == NULL);
+    end(fetch, reactor == NULL || fetch->ended);
 }
 
 static void finish(struct station_fetch *fetch)
@@ -128,6 +130,16 @@ static void lose(struct member *member, const uint64_t *offsets, uint32_t count)
     (void)member; /* it has had ack_wait */
     (void)offsets;
     (void)count;
+}
+
+/* What it has got is its caller's. */
+static void ended(struct member *member)
+{
+    struct station_fetch *fetch = member->who;
+    if (fetch == NULL)
+        return;
+    fetch->ended = fetch->first == NULL;
+    finish(fetch);
 }
 
 static void fire(struct reactor *reactor, struct timer *timer)
@@ -167,6 +179,7 @@ static void begin_run(struct reactor *reactor, struct mail *mail)
     fetch->member = member_new(consumer, consumer->post, fetch);
     fetch->member->take = take;
     fetch->member->lose = lose;
+    fetch->member->ended = ended;
     fetch->member->want = fetch->batch;
     consumer_add(consumer, fetch->member);
     consumer_here(consumer, fetch->member, true);
@@ -182,7 +195,6 @@ static void begin_run(struct reactor *reactor, struct mail *mail)
 
 static struct station_fetch *fetch_new(struct consumer *consumer, const struct station_fetch_options *options)
 {
-    pthread_condattr_t monotonic;
     struct station_fetch *fetch = mem_zalloc(sizeof(*fetch));
     fetch->consumer = consumer_ref(consumer);
     fetch->batch = options->batch;
@@ -193,10 +205,7 @@ static struct station_fetch *fetch_new(struct consumer *consumer, const struct s
     fetch->leave.run = leave_run;
     fetch->timer.fire = fire;
     pthread_mutex_init(&fetch->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&fetch->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    cond_init_monotonic(&fetch->changed);
     return fetch;
 }
 

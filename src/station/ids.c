@@ -6,7 +6,7 @@
 
 void ids_init(struct ids *ids)
 {
-    *ids = (struct ids){0};
+    *ids = (struct ids){.max = IDS_MAX};
     pthread_mutex_init(&ids->lock, NULL);
     list_init(&ids->by_time);
 }
@@ -44,15 +44,25 @@ static struct id_entry *add(struct ids *ids, struct str id, uint64_t hash)
     return entry;
 }
 
+/* Before its window ends. */
+static void forget_early(struct ids *ids, struct id_entry *oldest)
+{
+    ids->forgotten++;
+    ids->forgotten_ms = oldest->time_ms;
+    forget(ids, oldest);
+}
+
 static void expire(struct ids *ids, int64_t now_ms, int64_t window_ms)
 {
     while (!list_empty(&ids->by_time)) {
         struct id_entry *oldest = CONTAINER_OF(ids->by_time.next, struct id_entry, link);
         bool over = oldest->time_ms + window_ms <= now_ms;
-        if (!over && ids->stored_count <= IDS_MAX)
+        if (over)
+            forget(ids, oldest);
+        else if (ids->stored_count > ids->max)
+            forget_early(ids, oldest);
+        else
             return;
-        ids->forgotten += !over;
-        forget(ids, oldest);
     }
 }
 
@@ -120,10 +130,8 @@ void ids_add(struct ids *ids, struct str id, uint64_t offset, int64_t time_ms)
     pthread_mutex_lock(&ids->lock);
     if (map_find(&ids->by_text, hash, has_text, &id) == NULL)
         store(ids, add(ids, id, hash), offset, time_ms);
-    if (ids->stored_count > IDS_MAX) {
-        ids->forgotten++;
-        forget(ids, CONTAINER_OF(ids->by_time.next, struct id_entry, link));
-    }
+    if (ids->stored_count > ids->max)
+        forget_early(ids, CONTAINER_OF(ids->by_time.next, struct id_entry, link));
     pthread_mutex_unlock(&ids->lock);
 }
 
@@ -138,6 +146,15 @@ size_t ids_count(struct ids *ids)
 {
     pthread_mutex_lock(&ids->lock);
     size_t count = ids->by_text.count;
+    pthread_mutex_unlock(&ids->lock);
+    return count;
+}
+
+uint64_t ids_forgotten(struct ids *ids, int64_t *last_ms)
+{
+    pthread_mutex_lock(&ids->lock);
+    uint64_t count = ids->forgotten;
+    *last_ms = ids->forgotten_ms;
     pthread_mutex_unlock(&ids->lock);
     return count;
 }

@@ -39,7 +39,9 @@ struct ids {
     struct map by_text;
     struct list by_time;
     size_t stored_count;
-    uint64_t forgotten; /* before their window ended */
+    size_t max;           /* IDS_MAX; tests: less */
+    uint64_t forgotten;   /* before their window ended */
+    int64_t forgotten_ms; /* the time of the youngest of these messages */
 };
 
 void ids_init(struct ids *ids);
@@ -57,5 +59,7 @@ void ids_settle(struct ids *ids, struct id_entry *chain, bool stored, uint64_t f
 void ids_add(struct ids *ids, struct str id, uint64_t offset, int64_t time_ms);
 void ids_expire(struct ids *ids, int64_t now_ms, int64_t window_ms);
 size_t ids_count(struct ids *ids);
+/* How many have been forgotten before their window ended. *last_ms: until a window behind it, repetitions may be stored. */
+uint64_t ids_forgotten(struct ids *ids, int64_t *last_ms);
 
 #endif

@@ -6,12 +6,14 @@
  *   rated      stations whose rate is not zero: counted once a second
  *
  * What is expelled is decided exactly: the low-water mark goes to the first message that stays, by whichever of age,
- * bytes, messages or acknowledgements asks for most. */
+ * bytes, messages or acknowledgements asks for most. With a second tier what is expelled stays in the log until it is in
+ * the table (settle.c): `expelled` is then above the log's own mark. */
 #include "station/consumer.h"
 #include "station/station_internal.h"
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -19,6 +21,7 @@
 
 #define TICK_MS  250
 #define RATE_MS  1000
+#define WARN_MS  60000
 #define RETRY_MS 1000
 #define ONE_READ ((size_t)4096)
 
@@ -39,24 +42,24 @@ void keeper_touch(struct station *station)
 
 /* ---- Retention ------------------------------------------------------------------------------------------- */
 
-/* The time of the oldest message; INT64_MAX: there is none. */
+/* The time of the oldest message that is not expelled, at `first`; INT64_MAX: there is none. */
 static bool first_time(struct station *station, struct log *log, const struct log_bounds *bounds,
-                       int64_t *time_ms, struct error *err)
+                       uint64_t first, int64_t *time_ms, struct error *err)
 {
     *time_ms = INT64_MAX;
-    if (bounds->first == bounds->next)
+    if (first >= bounds->next)
         return true;
-    if (!station->first_known || station->first_offset != bounds->first) {
+    if (!station->first_known || station->first_offset != first) {
         struct log_chunk *chunk;
         struct log_cursor cursor;
         struct log_record record;
-        enum log_read_result result = log_read(log, bounds->first, ONE_READ, 0, &chunk, err);
+        enum log_read_result result = log_read(log, first, ONE_READ, 0, &chunk, err);
         if (result != LOG_READ)
             return result != LOG_READ_FAILED;
-        log_cursor_init(&cursor, chunk, bounds->first);
+        log_cursor_init(&cursor, chunk, first);
         if (log_cursor_next(&cursor, &record)) {
             station->first_known = true;
-            station->first_offset = bounds->first;
+            station->first_offset = first;
             station->first_ms = record.time_ms;
         }
         log_chunk_unref(chunk);
@@ -90,31 +93,42 @@ static struct retention retention_of(struct station *station)
     return retention;
 }
 
-/* *below: the first message that stays. *due_ms: when the next one is too old. */
-static bool decide(struct station *station, struct log *log, const struct log_bounds *bounds, int64_t now_ms,
-                   uint64_t *below, int64_t *due_ms, struct error *err)
+/* Keeps what asks for most. */
+static void ask(uint64_t *below, uint64_t offset, const char **reason, const char *why)
+{
+    if (offset <= *below)
+        return;
+    *below = offset;
+    *reason = why;
+}
+
+/* What is below `first` is expelled already. *below: the first message that stays; *reason: what has asked for it. *due_ms: when the
+ * next one is too old. */
+static bool decide(struct station *station, struct log *log, const struct log_bounds *bounds, uint64_t first,
+                   int64_t now_ms, uint64_t *below, const char **reason, int64_t *due_ms, struct error *err)
 {
     const struct retention retention = retention_of(station);
     uint64_t offset;
-    *below = bounds->first;
+    *below = first;
+    *reason = NULL;
     *due_ms = INT64_MAX;
     if (retention.messages > 0 && bounds->next - bounds->first > retention.messages)
-        *below = higher(*below, bounds->next - retention.messages);
+        ask(below, bounds->next - retention.messages, reason, "messages");
     if (retention.bytes > 0 && bounds->bytes > retention.bytes) {
         if (!log_offset_of_bytes(log, retention.bytes, &offset, err))
             return false;
-        *below = higher(*below, offset);
+        ask(below, offset, reason, "bytes");
     }
     if (retention.acked)
-        *below = higher(*below, consumers_acked(station, bounds));
+        ask(below, consumers_acked(station, bounds), reason, "acked");
     if (retention.age_ms > 0) {
         int64_t first_ms;
-        if (!first_time(station, log, bounds, &first_ms, err))
+        if (!first_time(station, log, bounds, first, &first_ms, err))
             return false;
         if (first_ms != INT64_MAX && first_ms + retention.age_ms <= now_ms) {
             if (!log_offset_of_time(log, now_ms - retention.age_ms + 1, &offset, err))
                 return false;
-            *below = higher(*below, offset);
+            ask(below, offset, reason, "age");
         } else if (first_ms != INT64_MAX) {
             *due_ms = first_ms + retention.age_ms;
         }
@@ -130,18 +144,30 @@ static int64_t retain(struct station *station, int64_t now_ms)
         return INT64_MAX;
     struct log_bounds bounds;
     struct error err = {0};
+    struct station_event event;
+    const char *reason;
     uint64_t below;
     int64_t due_ms;
     log_bounds(log, &bounds);
-    bool ok = decide(station, log, &bounds, now_ms, &below, &due_ms, &err);
-    if (ok && below > bounds.first) {
-        ok = log_trim(log, below, &err);
-        int64_t first_ms = INT64_MAX;
-        log_bounds(log, &bounds);
-        if (ok && retention_of(station).age_ms > 0 && first_time(station, log, &bounds, &first_ms, &err) &&
-            first_ms != INT64_MAX)
-            due_ms = first_ms + retention_of(station).age_ms;
-    }
+    bool tiered = station_tier(station) != NULL;
+    uint64_t first = bounds.first;
+    if (tiered)
+        first = higher(first, atomic_load_explicit(&station->expelled, memory_order_relaxed));
+    bool ok = decide(station, log, &bounds, first, now_ms, &below, &reason, &due_ms, &err);
+    bool more = ok && below > first;
+    bool told = more && station_event_expelled(station, log, first, below, reason, &event);
+    if (more && tiered && atomic_load_explicit(&station->expelled, memory_order_relaxed) < below)
+        atomic_store_explicit(&station->expelled, below, memory_order_relaxed);
+    if (ok && tiered)
+        ok = settle_expel(station, log, below, &err);
+    else if (more)
+        ok = station_trim(station, log, below, &err);
+    if (ok && told)
+        station_raise(station, &event);
+    int64_t first_ms = INT64_MAX;
+    if (ok && more && retention_of(station).age_ms > 0 &&
+        first_time(station, log, &bounds, below, &first_ms, &err) && first_ms != INT64_MAX)
+        due_ms = first_ms + retention_of(station).age_ms;
     station_log_leave(station);
     if (ok)
         return due_ms;
@@ -157,6 +183,21 @@ static uint32_t per_second(uint64_t count, int64_t ms)
     return rate < UINT32_MAX ? (uint32_t)rate : UINT32_MAX;
 }
 
+/* A line at the first one, and again while it goes on. */
+static void warn_of_forgotten(struct station *station)
+{
+    int64_t last_ms, now_ms = clock_mono_ms();
+    uint64_t forgotten = ids_forgotten(&station->ids, &last_ms);
+    if (forgotten == station->warned_forgotten ||
+        (station->warned_forgotten > 0 && now_ms - station->warned_ms < WARN_MS))
+        return;
+    LOG_WARNING("message ids forgotten before dedup_window is over: repetitions of these messages are stored",
+                LOG_TEXT("station", station->name),
+                LOG_UINT("forgotten", forgotten - station->warned_forgotten), LOG_UINT("kept", IDS_MAX));
+    station->warned_forgotten = forgotten;
+    station->warned_ms = now_ms;
+}
+
 static void rate(struct station *station, int64_t ms)
 {
     uint64_t messages = atomic_load_explicit(&station->messages_in, memory_order_relaxed);
@@ -169,7 +210,10 @@ static void rate(struct station *station, int64_t ms)
     station->rated_bytes = bytes;
     int64_t window_ms = atomic_load_explicit(&station->dedup_window_ms, memory_order_relaxed);
     ids_expire(&station->ids, clock_wall_ms(), window_ms);
-    if (station_is_closed(station) || (rate_in == 0 && ids_count(&station->ids) == 0)) {
+    exchanges_expire(&station->exchanges, clock_wall_ms(), window_ms);
+    warn_of_forgotten(station);
+    if (station_is_closed(station) ||
+        (rate_in == 0 && ids_count(&station->ids) + exchanges_count(&station->exchanges) == 0)) {
         list_remove(&station->rated_link);
         station_unref(station);
     }
@@ -202,7 +246,9 @@ static void look_at(struct keeper *keeper, struct station *station, int64_t now_
     pthread_mutex_unlock(&keeper->lock);
     if (!list_linked(&station->rated_link))
         list_append(&keeper->rated, &station_ref(station)->rated_link);
+    uint64_t look = atomic_fetch_add_explicit(&station->looks_begun, 1, memory_order_acq_rel) + 1;
     int64_t due_ms = retain(station, now_ms);
+    atomic_store_explicit(&station->looks_ended, look, memory_order_release);
     pthread_mutex_lock(&keeper->lock);
     out_of_heap(keeper, station);
     if (due_ms != INT64_MAX)
@@ -243,11 +289,7 @@ bool stations_tick(struct stations *stations)
 /* Real time, also under a fake clock. The lock is held. */
 static void sleep_ms(struct keeper *keeper, int64_t ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += ms % 1000 * 1000000;
-    until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    const struct timespec until = cond_in_ms(ms);
     while (!keeper->stopping && pthread_cond_timedwait(&keeper->changed, &keeper->lock, &until) != ETIMEDOUT)
         ;
 }
@@ -268,15 +310,11 @@ static void *run(void *arg)
 
 void keeper_init(struct keeper *keeper, struct stations *all)
 {
-    pthread_condattr_t monotonic;
     *keeper = (struct keeper){.all = all, .rated_ms = clock_mono_ms()};
     list_init(&keeper->touched);
     list_init(&keeper->rated);
     pthread_mutex_init(&keeper->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&keeper->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    cond_init_monotonic(&keeper->changed);
 }
 
 bool keeper_start(struct keeper *keeper, struct error *err)

@@ -6,6 +6,8 @@
  *   lose()      ack_wait was over, somebody else gets it: taken back, unless the client has it in its hands
  *   presence()  the client is away: what it has not been given goes back at once, what it has waits for ack_wait
  *
+ * When its group is deleted by force, its subscription goes on (members_rejoin): with a new feed in its place, and a new group.
+ *
  * A tag is the index of a slot, which says what the client has. What waits here longer than its deadline is not given any
  * more: it is somebody else's by then. */
 #include "station/consumer.h"
@@ -29,8 +31,8 @@ struct slot {
 };
 
 struct member_feed {
-    struct feed feed;      /* first */
-    struct member *member; /* a reference */
+    struct station_feed base; /* first */
+    struct member *member;    /* a reference */
     struct work *first;
     struct work *last;
     uint32_t queued; /* items in the works */
@@ -102,7 +104,7 @@ static void give(struct member_feed *feed, const struct work_item *item, int64_t
         return;
     }
     uint32_t tag = slot_take(feed, offset, item->delivery);
-    uint16_t packet_id = feed_give(&feed->feed, &publication, tag);
+    uint16_t packet_id = feed_give(&feed->base.feed, &publication, tag);
     if (packet_id != 0)
         feed->slots[tag].packet_id = packet_id;
     publication_end(&publication);
@@ -152,7 +154,7 @@ static void take(struct member *member, struct work *work)
     else
         feed->last->next = work;
     feed->last = work;
-    feed_ready(&feed->feed);
+    feed_ready(&feed->base.feed);
 }
 
 static void lose(struct member *member, const uint64_t *offsets, uint32_t count)
@@ -162,7 +164,7 @@ static void lose(struct member *member, const uint64_t *offsets, uint32_t count)
         for (uint32_t tag = 0; tag < feed->slot_count; tag++) {
             const struct slot *slot = &feed->slots[tag];
             if (slot->used && slot->offset == offsets[i] && slot->packet_id != 0 &&
-                feed_revoke(&feed->feed, slot->packet_id, tag))
+                feed_revoke(&feed->base.feed, slot->packet_id, tag))
                 slot_free(feed, tag);
         }
     }
@@ -198,6 +200,8 @@ static void close_member(struct feed *base, enum feed_end why)
     feed->member->who = NULL;
     member_send(feed->member, why == FEED_STOPPING ? NEWS_STOP : NEWS_LEAVE);
     member_unref(feed->member);
+    station_feed_end(&feed->base);
+    station_unref(feed->base.station);
     mem_free(feed->slots);
     mem_free(feed);
 }
@@ -209,17 +213,11 @@ static const struct feed_ops member_ops = {
     .close = close_member,
 };
 
-struct feed *member_open(struct stations *stations, const struct feed_request *request,
+struct feed *member_open(struct station *station, const struct feed_request *request,
                          const struct station_filter *filter, uint8_t *reason, const char **why)
 {
     struct error err;
-    *reason = MQTT_UNSPECIFIED_ERROR;
-    *why = "there is no such station";
-    struct station *station = stations_find(stations, str_of(filter->name));
-    if (station == NULL)
-        return NULL;
     struct consumer *consumer = consumer_get(station, request->group, filter->filter, &filter->start, &err);
-    station_unref(station);
     if (consumer == NULL) {
         *reason = err.code == ERR_INVALID ? MQTT_BAD_TOPIC_FILTER : MQTT_UNSPECIFIED_ERROR;
         *why = err.code == ERR_INVALID ? "the group reads with another topic filter"
@@ -227,14 +225,58 @@ struct feed *member_open(struct stations *stations, const struct feed_request *r
         return NULL;
     }
     struct member_feed *feed = mem_zalloc(sizeof(*feed));
-    feed->feed.ops = &member_ops;
+    struct post *post = stations_post(station->all, request->reactor);
+    station_feed_init(&feed->base, &member_ops, post, station, filter, request);
     feed->free_slot = SLOT_NONE;
-    feed->member = member_new(consumer, stations_post(stations, request->reactor), feed);
+    feed->member = member_new(consumer, post, feed);
     feed->member->take = take;
     feed->member->lose = lose;
     consumer_unref(consumer); /* the member's */
     member_send(feed->member, NEWS_JOIN);
     if (!request->restored)
         member_send(feed->member, NEWS_HERE);
-    return &feed->feed;
+    return &feed->base.feed;
+}
+
+/* ---- A group that is deleted ----------------------------------------------------------------------------- */
+
+struct rejoin {
+    struct post *post;
+    struct consumer *former;
+};
+
+static void rejoin(struct member_feed *feed)
+{
+    struct station_feed *base = &feed->base;
+    const char *why;
+    struct feed *next = station_feed_reopen(base, base->station, &base->start, &why);
+    if (next == NULL) {
+        LOG_WARNING("a subscription does not go on with its group", LOG_TEXT("filter", base->feed.filter),
+                    LOG_STR("client_id", feed_client_id(&base->feed)), LOG_TEXT("reason", why));
+        station_feed_rest(base);
+        return;
+    }
+    feed_replace(&base->feed, next);
+    base->feed.ops->close(&base->feed, FEED_UNSUBSCRIBED);
+}
+
+static void rejoin_post(void *arg)
+{
+    const struct rejoin *mine = arg;
+    LIST_EACH_SAFE(it,
+                   &mine->post->feeds) /* new ones come to the end of the list: they are of another group */
+    {
+        struct station_feed *feed = CONTAINER_OF(it, struct station_feed, link);
+        if (feed->feed.ops == &member_ops && ((struct member_feed *)feed)->member->consumer == mine->former)
+            rejoin((struct member_feed *)feed);
+    }
+}
+
+void members_rejoin(struct consumer *consumer)
+{
+    struct stations *stations = consumer->station->all;
+    for (unsigned i = 0; i < stations_post_count(stations); i++) {
+        struct rejoin mine = {.post = stations_post_at(stations, i), .former = consumer};
+        post_call(mine.post, rejoin_post, &mine);
+    }
 }

@@ -169,14 +169,7 @@ static bool has_work(const struct positions *positions)
 /* Waits at most ms, less if it becomes urgent. Real time, also under a fake clock. */
 static void wait_some(struct positions *positions, int64_t ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    const struct timespec until = cond_in_ms(ms);
     while (!positions->urgent && !positions->stopping &&
            pthread_cond_timedwait(&positions->changed, &positions->lock, &until) != ETIMEDOUT)
         ;
@@ -256,14 +249,10 @@ static bool load(struct str station, struct str reader, struct str value, void *
 
 bool positions_open(struct positions *positions, struct catalog *catalog, struct error *err)
 {
-    pthread_condattr_t monotonic;
     *positions = (struct positions){.catalog = catalog};
     pthread_mutex_init(&positions->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&positions->changed, &monotonic);
+    cond_init_monotonic(&positions->changed);
     pthread_cond_init(&positions->idle, NULL);
-    pthread_condattr_destroy(&monotonic);
     list_init(&positions->moved);
     list_init(&positions->deleting);
     if (!catalog_position_each(catalog, load, positions, err))

@@ -33,6 +33,8 @@ static void make_posts(struct stations *stations, struct reactor_group *group)
         };
         list_init(&posts[i].waiting);
         list_init(&posts[i].moved);
+        list_init(&posts[i].feeds);
+        list_init(&posts[i].absent);
     }
     stations->posts = posts;
     atomic_store_explicit(&stations->post_count, count, memory_order_release);

@@ -265,7 +265,7 @@ static void submit(struct produce_batch *batch, struct log *log)
     batch->time_ms = clock_wall_ms();
     fill(batch);
     bool nothing = batch->record_count == 0; /* duplicates all */
-    if (!nothing && log_append(log, &batch->batch, &refused))
+    if (!nothing && !settle_is_full(batch->station, &refused) && log_append(log, &batch->batch, &refused))
         return;
     if (!nothing)
         fail(batch->produce, &refused);

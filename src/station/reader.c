@@ -24,10 +24,8 @@ struct given {
 };
 
 struct reader {
-    struct feed feed; /* first */
+    struct station_feed base; /* first */
     struct source source;
-    struct station *station; /* a reference */
-    struct post *post;
     char *filter;              /* within the station; NULL: all */
     struct position *position; /* NULL: it ends with the session */
     struct log_chunk *chunk;
@@ -73,7 +71,7 @@ static uint64_t acknowledged(struct reader *reader)
 
 static void tell_position(struct reader *reader)
 {
-    if (reader->position == NULL || reader->finding || station_is_closed(reader->station))
+    if (reader->position == NULL || reader->finding || station_is_closed(reader->base.station))
         return; /* a station that is deleted may come again by its name: with other offsets */
     uint64_t offset = acknowledged(reader);
     if (offset == reader->stored_next)
@@ -140,10 +138,10 @@ static bool matches(const char *filter, struct str record)
 static void give(struct reader *reader, const struct log_record *record)
 {
     struct publication publication;
-    int64_t now_ms = reactor_wall_ms(reader->post->reactor);
-    if (!publish_record(reader->post, reader->station, record, now_ms, &publication))
+    int64_t now_ms = reactor_wall_ms(reader->base.post->reactor);
+    if (!publish_record(reader->base.post, reader->base.station, record, now_ms, &publication))
         return;
-    feed_give(&reader->feed, &publication, ring_push(reader, record->offset));
+    feed_give(&reader->base.feed, &publication, ring_push(reader, record->offset));
     publication_end(&publication);
 }
 
@@ -171,7 +169,7 @@ static bool pull(struct feed *feed, uint32_t most)
 
 static void ready(struct source *source)
 {
-    feed_ready(&CONTAINER_OF(source, struct reader, source)->feed);
+    feed_ready(&CONTAINER_OF(source, struct reader, source)->base.feed);
 }
 
 static void presence(struct feed *feed, bool here)
@@ -186,7 +184,7 @@ static void ended(struct source *source)
 {
     struct reader *reader = CONTAINER_OF(source, struct reader, source);
     drop_chunk(reader);
-    station_unref(reader->station);
+    station_unref(reader->base.station);
     mem_free(reader->ring);
     mem_free(reader->filter);
     mem_free(reader);
@@ -195,7 +193,8 @@ static void ended(struct source *source)
 static void close_reader(struct feed *feed, enum feed_end why)
 {
     struct reader *reader = (struct reader *)feed;
-    atomic_fetch_sub_explicit(&reader->station->readers, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&reader->base.station->readers, 1, memory_order_relaxed);
+    station_feed_end(&reader->base);
     if (reader->position != NULL) {
         tell_position(reader);
         if (why == FEED_STOPPING)
@@ -218,14 +217,14 @@ static bool place(struct reader *reader, const struct station_filter *filter,
                   const struct feed_request *request)
 {
     bool found = false;
-    struct log *log = station_log_enter(reader->station);
+    struct log *log = station_log_enter(reader->base.station);
     if (log == NULL)
         return false;
     struct log_bounds bounds;
-    log_bounds(log, &bounds);
-    station_log_leave(reader->station);
-    struct positions *positions = &reader->station->all->positions;
-    struct str station = str_of(reader->station->name);
+    reach_bounds(reader->base.station, log, &bounds);
+    station_log_leave(reader->base.station);
+    struct positions *positions = &reader->base.station->all->positions;
+    struct str station = str_of(reader->base.station->name);
     if (request->durable) {
         reader->position =
             position_claim(positions, POSITION_READER, station, request->client_id, request->filter, &found);
@@ -244,25 +243,21 @@ static bool place(struct reader *reader, const struct station_filter *filter,
     return true;
 }
 
-struct feed *reader_open(struct stations *stations, const struct feed_request *request,
+struct feed *reader_open(struct station *station, const struct feed_request *request,
                          const struct station_filter *filter, uint8_t *reason, const char **why)
 {
-    *reason = MQTT_UNSPECIFIED_ERROR;
-    *why = "there is no such station";
-    struct station *station = stations_find(stations, str_of(filter->name));
-    if (station == NULL)
-        return NULL;
     struct reader *reader = mem_zalloc(sizeof(*reader));
-    reader->feed.ops = &reader_ops;
-    reader->station = station;
-    reader->post = stations_post(stations, request->reactor);
+    struct post *post = stations_post(station->all, request->reactor);
+    station_feed_init(&reader->base, &reader_ops, post, station, filter, request);
     reader->filter = filter->filter.len > 0 ? str_dup(filter->filter) : NULL;
     source_init(&reader->source, station, request->reactor, ready, ended);
     if (!place(reader, filter, request)) {
+        *reason = MQTT_UNSPECIFIED_ERROR;
         *why = "the station cannot be read";
+        station_feed_end(&reader->base);
         ended(&reader->source);
         return NULL;
     }
     atomic_fetch_add_explicit(&station->readers, 1, memory_order_relaxed);
-    return &reader->feed;
+    return &reader->base.feed;
 }

@@ -1,10 +1,11 @@
-/* Ids after a restart: those of the messages that the dedup window reaches back to are read from the log, in the
- * background, so that a start does not wait for them.
+/* After a restart: the ids and exchanges (exchanges.h) of the messages that the dedup window reaches back to are read from
+ * the log, in the background, so that a start does not wait for them.
  *
- *   opening      a log without marked batches has no ids (capture.c and produce.c mark those that do): there is nothing to read
+ *   opening      a log without marked batches has neither (capture.c and produce.c mark those that do), and what has left it with one
+ *                is in the id file (id_file.c): without both there is nothing to read
  *   otherwise    the station is one of those that are read, a slice in turn, by one job of the workers
- *   meanwhile    what has an id cannot tell whether it is a duplicate: it waits (capture.c parks it and what comes behind
- *                it; produce.c waits here); what has none is stored at once
+ *   meanwhile    what has an id, or is sent again at QoS 2, cannot tell whether it is a duplicate: it waits (capture.c parks it and
+ *                what comes behind it; produce.c waits here); all else is stored at once
  *   at the end   waiters are woken; what is parked is claimed in its order
  *
  * If the log cannot be read, messages with ids are refused, with the reason; the first one that comes after RETRY_MS has it
@@ -21,18 +22,21 @@
 
 enum step { STEP_MORE, STEP_DONE, STEP_FAILED };
 
-static bool add_ids_of(struct station *station, struct log_chunk *chunk, uint64_t from, struct error *err)
+static bool add_names_of(struct station *station, struct log_chunk *chunk, uint64_t from, struct error *err)
 {
     struct log_cursor cursor;
     struct log_record record;
     log_cursor_init(&cursor, chunk, from);
     while (log_cursor_next(&cursor, &record)) {
         struct station_message message;
-        if (!envelope_has_id(record.data))
+        if (!envelope_is_named(record.data))
             continue;
         if (!envelope_decode(record.data, &message, err))
             return error_wrap(err, "offset %llu", (unsigned long long)record.offset);
-        ids_add(&station->ids, message.id, record.offset, record.time_ms);
+        if (message.id.len > 0)
+            ids_add(&station->ids, message.id, record.offset, record.time_ms);
+        if (message.exchange.session != 0)
+            exchanges_add(&station->exchanges, &message, record.time_ms);
     }
     return true;
 }
@@ -49,21 +53,34 @@ static bool find_window(struct recall *recall, const struct station *station, st
     return recall->found;
 }
 
+/* What has left the log within the window. */
+static bool read_file(struct station *station, struct error *err)
+{
+    int64_t window_ms = atomic_load_explicit(&station->dedup_window_ms, memory_order_relaxed);
+    station->recall.filed =
+        id_file_read(&station->id_file, &station->ids, &station->exchanges, clock_wall_ms() - window_ms, err);
+    return station->recall.filed;
+}
+
 static enum step read_chunk(struct station *station, struct log *log, struct error *err)
 {
     struct recall *recall = &station->recall;
     struct log_chunk *chunk;
+    if (!recall->filed && !read_file(station, err))
+        return STEP_FAILED;
     if (!recall->found && !find_window(recall, station, log, err))
         return STEP_FAILED;
     if (recall->next >= recall->end)
         return STEP_DONE;
     switch (log_read(log, recall->next, READ_BYTES, LOG_MARKED, &chunk, err)) {
     case LOG_READ: break;
-    case LOG_READ_TRIMMED: recall->found = false; return STEP_MORE;
+    case LOG_READ_TRIMMED: /* the id file has the rest by now */
+        recall->filed = recall->found = false;
+        return STEP_MORE;
     case LOG_READ_FAILED: return STEP_FAILED;
     default: return STEP_DONE;
     }
-    bool ok = add_ids_of(station, chunk, recall->next, err);
+    bool ok = add_names_of(station, chunk, recall->next, err);
     recall->next = chunk->next_offset;
     log_chunk_unref(chunk);
     return ok ? STEP_MORE : STEP_FAILED;
@@ -152,7 +169,7 @@ static void run(struct worker_job *job)
 static void enqueue(struct station *station)
 {
     struct stations *stations = station->all;
-    station->recall.found = false;
+    station->recall.found = station->recall.filed = false;
     station_ref(station);
     pthread_mutex_lock(&stations->lock);
     list_append(&stations->recalling, &station->recall.link);
@@ -177,14 +194,15 @@ void recall_start(struct station *station)
     struct log_bounds bounds;
     struct log_chunk *chunk = NULL;
     log_bounds(station->log, &bounds);
-    if (atomic_load_explicit(&station->dedup_window_ms, memory_order_relaxed) == 0 ||
-        bounds.first == bounds.next)
+    if (atomic_load_explicit(&station->dedup_window_ms, memory_order_relaxed) == 0)
         return;
-    enum log_read_result any = log_read(station->log, bounds.first, 1, LOG_MARKED | LOG_NOWAIT, &chunk, &err);
-    if (any == LOG_READ_END)
-        return;
+    enum log_read_result any = LOG_READ_END;
+    if (bounds.first < bounds.next)
+        any = log_read(station->log, bounds.first, 1, LOG_MARKED | LOG_NOWAIT, &chunk, &err);
     if (any == LOG_READ)
         log_chunk_unref(chunk);
+    if (any == LOG_READ_END && !id_file_any(&station->id_file))
+        return;
     atomic_store_explicit(&station->recall.state, RECALL_READING, memory_order_relaxed);
     enqueue(station);
 }

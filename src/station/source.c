@@ -83,10 +83,15 @@ static void note_failure(struct source *source, const struct error *err)
     retry_in(source, RETRY_MS);
 }
 
+static bool find_in_table(struct source *source);
+
 static void job_over(struct source *source)
 {
     source->working = false;
-    source->has_found = source->job_ok && source->job_kind == SOURCE_JOB_TIME;
+    bool found = source->job_ok && source->job_kind == SOURCE_JOB_TIME;
+    if (found && find_in_table(source))
+        return;
+    source->has_found = found;
     if (source->job_ok || source->job_err.code == ERR_CLOSED)
         source->ready(source);
     else
@@ -116,6 +121,107 @@ static enum source_result ask_worker(struct source *source)
     return SOURCE_LATER;
 }
 
+/* ---- The table ------------------------------------------------------------------------------------------- */
+
+/* On a worker of the tiers. */
+static void fetched(struct tier_fetch *fetch)
+{
+    struct source *source = CONTAINER_OF(fetch, struct source, fetch);
+    reactor_post(source->reactor, &source->fetch_mail);
+}
+
+static void fetch_over(struct source *source)
+{
+    struct tier_fetch *fetch = &source->fetch;
+    if (!fetch->ok) {
+        if (fetch->err.code == ERR_CLOSED)
+            source->ready(source);
+        else
+            note_failure(source, &fetch->err);
+        return;
+    }
+    source->failing = false;
+    if (fetch->by_time) {
+        source->has_found = true;
+        source->found = fetch->next < source->found ? fetch->next : source->found;
+    } else if (fetch->chunk != NULL) {
+        log_chunk_unref(source->chunk);
+        source->chunk = fetch->chunk;
+        source->from_tier = true;
+        fetch->chunk = NULL;
+    } else {
+        source->gap_at = fetch->offset;
+        source->gap_end = fetch->next;
+    }
+    source->ready(source);
+}
+
+static void fetch_mail_run(struct reactor *reactor, struct mail *mail)
+{
+    struct source *source = CONTAINER_OF(mail, struct source, fetch_mail);
+    if (reactor != NULL) {
+        source->fetching = false;
+        if (!source->ending)
+            fetch_over(source);
+    }
+    log_chunk_unref(source->fetch.chunk);
+    source->fetch.chunk = NULL;
+    release(source);
+}
+
+static enum source_result ask_tier(struct source *source, struct tier *tier, const struct tier_fetch *what)
+{
+    source->fetch = *what;
+    source->fetch.done = fetched;
+    source->fetching = true;
+    hold(source);
+    tier_fetch_start(tier, &source->fetch);
+    return SOURCE_LATER;
+}
+
+/* The log has trimmed what is asked for. */
+static enum source_result read_table(struct source *source, struct log *log, uint64_t offset,
+                                     struct log_chunk **chunk, uint64_t *first)
+{
+    struct log_bounds bounds;
+    log_bounds(log, &bounds);
+    if (reach_below(source->station, &bounds, offset, first) == REACH_NONE)
+        return SOURCE_TRIMMED;
+    if (source->gap_end > 0 && source->gap_at == offset) {
+        *first = source->gap_end > offset ? source->gap_end : bounds.first;
+        source->gap_end = 0;
+        return SOURCE_TRIMMED;
+    }
+    struct tier *tier = station_tier(source->station);
+    *chunk = tier_read_cached(tier, offset);
+    if (*chunk == NULL) {
+        const struct tier_fetch what = {.offset = offset, .sequential = offset == source->tier_end};
+        return ask_tier(source, tier, &what);
+    }
+    source->failing = false;
+    source->tier_end = (*chunk)->next_offset;
+    return SOURCE_READ;
+}
+
+/* The time begins at the log's first record, or before: in the table, perhaps. */
+static bool find_in_table(struct source *source)
+{
+    struct log_bounds bounds;
+    struct tier_bounds table;
+    struct tier *tier = station_tier(source->station);
+    struct log *log = tier != NULL ? station_log_enter(source->station) : NULL;
+    if (log == NULL)
+        return false;
+    log_bounds(log, &bounds);
+    station_log_leave(source->station);
+    tier_bounds(tier, &table);
+    if (source->found > bounds.first || !table.any || table.first >= bounds.first)
+        return false;
+    const struct tier_fetch what = {.by_time = true, .time_ms = source->job_time_ms};
+    ask_tier(source, tier, &what);
+    return true;
+}
+
 /* ---- Reading --------------------------------------------------------------------------------------------- */
 
 void source_init(struct source *source, struct station *station, struct reactor *reactor,
@@ -130,6 +236,7 @@ void source_init(struct source *source, struct station *station, struct reactor 
         .waiter.wake = wake,
         .tail.run = tail_run,
         .job_mail.run = job_mail_run,
+        .fetch_mail.run = fetch_mail_run,
     };
     atomic_init(&source->holds, 1);
 }
@@ -142,7 +249,6 @@ static bool covers(const struct log_chunk *chunk, uint64_t offset)
 static enum source_result read_log(struct source *source, struct log *log, uint64_t offset, size_t max_bytes,
                                    struct log_chunk **chunk, uint64_t *first)
 {
-    struct log_bounds bounds;
     struct error err = {0};
     for (;;) {
         switch (log_read(log, offset, max_bytes, LOG_NOWAIT, chunk, &err)) {
@@ -162,10 +268,7 @@ static enum source_result read_log(struct source *source, struct log *log, uint6
             source->job_offset = offset;
             source->job_bytes = max_bytes;
             return ask_worker(source);
-        case LOG_READ_TRIMMED:
-            log_bounds(log, &bounds);
-            *first = bounds.first;
-            return SOURCE_TRIMMED;
+        case LOG_READ_TRIMMED: return read_table(source, log, offset, chunk, first);
         case LOG_READ_FAILED: note_failure(source, &err); return SOURCE_LATER;
         }
     }
@@ -175,7 +278,7 @@ enum source_result source_read(struct source *source, uint64_t offset, size_t ma
                                struct log_chunk **chunk, uint64_t *first)
 {
     assert(!source->ending);
-    if (source->working || heap_contains(&source->again.node))
+    if (source->working || source->fetching || heap_contains(&source->again.node))
         return SOURCE_LATER;
     struct log *log = station_log_enter(source->station);
     if (log == NULL)
@@ -185,7 +288,11 @@ enum source_result source_read(struct source *source, uint64_t offset, size_t ma
     log_bounds(log, &bounds);
     struct log_chunk *brought = source->chunk;
     source->chunk = NULL; /* from here on it may be a worker's again */
-    if (brought != NULL && covers(brought, offset) && offset >= bounds.first) {
+    bool from_tier = source->from_tier;
+    source->from_tier = false;
+    if (brought != NULL && covers(brought, offset) && (from_tier || offset >= bounds.first)) {
+        if (from_tier)
+            source->tier_end = brought->next_offset;
         *chunk = brought;
         result = SOURCE_READ;
         source->failing = false;
@@ -205,7 +312,7 @@ enum source_result source_find(struct source *source, int64_t time_ms, uint64_t 
         *offset = source->found;
         return SOURCE_READ;
     }
-    if (source->working || heap_contains(&source->again.node))
+    if (source->working || source->fetching || heap_contains(&source->again.node))
         return SOURCE_LATER;
     if (station_is_closed(source->station) || source->station->log == NULL)
         return SOURCE_GONE;
@@ -226,5 +333,7 @@ void source_end(struct source *source)
         if (cancelled)
             release(source);
     }
+    if (source->fetching && tier_fetch_cancel(source->fetch.tier, &source->fetch))
+        release(source);
     release(source);
 }

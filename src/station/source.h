@@ -1,7 +1,8 @@
-/* Reading a station's log on a reactor, which must not wait for a disk.
+/* Reading a station on a reactor, which must wait neither for a disk nor for a store.
  *
  *     source_read() ─▶ in memory: here it is
  *                   ─▶ on disk: a worker reads it ─▶ mail ─▶ ready() ─▶ source_read() again
+ *                   ─▶ in the table: tier_fetch_start() ─▶ mail ─▶ ready() ─▶ …
  *                   ─▶ at the end: log_wait()     ─▶ mail ─▶ ready() ─▶ …
  *
  * Embedded in a reader or a consumer, whose memory must stay until source_end() has said that nothing is on its way any
@@ -22,8 +23,13 @@ struct source {
     bool ending;
     bool failing; /* has been said */
     struct timer again;
-    struct log_chunk *chunk; /* what the worker has read */
-    uint64_t found;          /* what the worker has found */
+    struct log_chunk *chunk; /* what the worker has read, or the tier has brought */
+    bool from_tier; /* the chunk is of the table: it is good although the log has no such record any more */
+    uint64_t tier_end; /* where the last chunk of the table has ended: who goes on there reads in sequence */
+    uint64_t gap_at;   /* the table has nothing at this offset, */
+    uint64_t gap_end;  /* but here; 0: not known of any */
+    bool fetching;     /* the tier fetches; `fetch_mail` comes */
+    uint64_t found;    /* what the worker has found */
     bool has_found;
     /* One for the owner until source_end(), one for each mail that comes: who gives the last one back calls ended(). So
      * mail that is dropped on another thread, because the reactor stops, touches nothing else of the reactor's. */
@@ -31,6 +37,8 @@ struct source {
     /* Others', until their mail has come. */
     struct log_waiter waiter;
     struct mail tail;
+    struct tier_fetch fetch;
+    struct mail fetch_mail;
     struct worker_job job;
     struct mail job_mail;
     enum { SOURCE_JOB_READ, SOURCE_JOB_TIME } job_kind;

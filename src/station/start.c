@@ -3,11 +3,35 @@
  *     $station/<name>[@<start>][/<filter>]
  *
  * The name ends at the first `@` or `/`, the start at the next `/`: a time has neither, whatever else is in it
- * (`time:2026-11-21T09:00:00+01:00`), and the topic filter begins behind. */
+ * (`time:2026-11-21T09:00:00+01:00`), and the topic filter begins behind.
+ *
+ * In a topic filter `+` is a wildcard and may not stand there, and in a query of HTTP it is a space: so the sign of a time
+ * zone may be `%2B` or a space, too. */
 #include "station/station_internal.h"
 
 #include "base/clock.h"
 #include "mqtt/topic.h"
+
+#define ZONE_BYTES 6 /* "+hh:mm" */
+#define TIME_BYTES 64
+
+static bool time_parse(struct str text, int64_t *time_ms, struct error *err)
+{
+    char plain[TIME_BYTES];
+    static const struct str signs[] = {{" ", 1}, {"%2B", 3}, {"%2b", 3}};
+    for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
+        size_t tail = signs[i].len + ZONE_BYTES - 1;
+        if (text.len <= tail || text.len >= sizeof(plain) ||
+            memcmp(text.data + text.len - tail, signs[i].data, signs[i].len) != 0)
+            continue;
+        size_t head = text.len - tail;
+        memcpy(plain, text.data, head);
+        plain[head] = '+';
+        memcpy(plain + head + 1, text.data + text.len - (ZONE_BYTES - 1), ZONE_BYTES - 1);
+        return clock_parse(str_make(plain, head + ZONE_BYTES), time_ms, err);
+    }
+    return clock_parse(text, time_ms, err);
+}
 
 bool station_start_parse(struct str text, struct station_start *out, struct error *err)
 {
@@ -29,7 +53,7 @@ bool station_start_parse(struct str text, struct station_start *out, struct erro
         out->kind = START_OFFSET;
         return true;
     }
-    if (rest.data != NULL && str_is(kind, "time") && clock_parse(rest, &out->time_ms, err)) {
+    if (rest.data != NULL && str_is(kind, "time") && time_parse(rest, &out->time_ms, err)) {
         out->kind = START_TIME;
         return true;
     }

@@ -7,7 +7,8 @@
  * Life, in this order: stations_open(), broker_start() with stations_provider(), stations_attach(); broker_stop(),
  * stations_close(), log_engine_stop(), catalog_close().
  *
- * On disk: DIR/stations/<name>/ is the station's log, one record a message (envelope.c). Station objects and the
+ * On disk: DIR/stations/<name>/ is the station's log, one record a message (envelope.c); DIR/tier/<name>/ what its second
+ * tier keeps here. Station objects and the
  * positions of groups and readers are in the catalog.
  *
  * Thread: any, unless it says otherwise; what "blocks" waits for a disk or a reactor and is not for reactors. */
@@ -17,8 +18,10 @@
 #include "base/buf.h"
 #include "base/thread.h"
 #include "broker/feed.h"
+#include "broker/service.h"
 #include "catalog/catalog.h"
 #include "log/log.h"
+#include "tier/tier.h"
 
 struct broker;
 struct stations;
@@ -28,6 +31,7 @@ struct stations;
 #define STATION_NAME_MAX   128
 #define STATION_TOPICS_MAX 256
 
+enum station_compression { STATION_PLAIN, STATION_ZSTD };
 enum station_when_full { STATION_BLOCK, STATION_DROP_OLDEST };
 
 struct station_config {
@@ -41,8 +45,9 @@ struct station_config {
         uint64_t messages;
         bool acked; /* what all groups have acknowledged goes; without a group nothing does */
     } retention;
-    int64_t sync_ms;         /* LOG_SYNC_COMMIT, LOG_SYNC_NONE, or an interval */
-    int64_t dedup_window_ms; /* 0: no message is a duplicate */
+    int64_t sync_ms;                      /* LOG_SYNC_COMMIT, LOG_SYNC_NONE, or an interval */
+    enum station_compression compression; /* of the segments on disk, batch by batch */
+    int64_t dedup_window_ms;              /* 0: no message is a duplicate */
     int64_t ack_wait_ms;
     uint32_t max_deliveries;    /* 0: no limit */
     uint32_t max_ack_pending;   /* of a group: delivered and not acknowledged */
@@ -55,6 +60,7 @@ struct station_config {
         uint64_t upload_bytes;
         int64_t upload_interval_ms;
         int64_t retention_age_ms;
+        int64_t scrub_interval_ms; /* 0: never in the background */
         uint64_t disk_budget_bytes;
         enum station_when_full when_full;
     } tier;
@@ -63,11 +69,52 @@ struct station_config {
 void station_config_init(struct station_config *config); /* the defaults; no name, no topic */
 void station_config_free(struct station_config *config); /* the strings, not the struct */
 /* Reads a JSON object over what *config holds: keys that are missing stay as they are. On an error *config is as it
- * was. Errors: ERR_INVALID (key, and what was expected), ERR_UNSUPPORTED (tier.enabled). */
+ * was. Errors: ERR_INVALID (key, and what was expected). */
 bool station_config_parse(struct station_config *config, struct str json, struct error *err);
 void station_config_print(const struct station_config *config, struct buf *out); /* appends the JSON object */
 /* Lower-cases `name` into out. Errors: ERR_INVALID. */
 bool station_name_parse(struct str name, char out[STATION_NAME_MAX + 1], struct error *err);
+
+/* ---- What happens to them -------------------------------------------------------------------------------- */
+
+enum station_event_kind {
+    STATION_EXPELLED,    /* retention has passed messages, or somebody has purged them */
+    STATION_MIGRATED,    /* what was expelled is committed to the table */
+    STATION_DEAD_LETTER, /* a message is in the station of dead letters, on disk */
+    STATION_EVENT_KINDS
+};
+
+/* A view, valid during the call. */
+struct station_event {
+    enum station_event_kind kind;
+    struct str station;
+    int64_t time_ms; /* wall clock */
+    /* Ranges: of messages, in order. */
+    uint64_t first_offset;
+    uint64_t last_offset;
+    int64_t first_ms; /* when the first and the last one came; 0: unknown */
+    int64_t last_ms;
+    uint64_t count;
+    uint64_t bytes; /* of the messages, as the station counts them */
+    uint64_t files; /* STATION_MIGRATED */
+    const char *
+        reason; /* STATION_EXPELLED: "age", "bytes", "messages", "acked", "purged"; of letters: "not_acknowledged",
+                           "refused", "member_gone" */
+    /* STATION_DEAD_LETTER */
+    struct str group;
+    const struct station_message *message; /* as it was in the station; else NULL */
+};
+
+/* There is one listener, the rule engine. What it does not want costs one comparison where it would be raised. */
+struct station_listener {
+    /* On any thread, a reactor's too: must not block. */
+    void (*raise)(struct station_listener *listener, const struct station_event *event);
+};
+/* From now on: `kinds` of 1 << enum station_event_kind. Called again, it changes what is wanted. A listener stays valid until
+ * stations_unlisten(). Thread: any, one at a time. */
+void stations_listen(struct stations *stations, struct station_listener *listener, uint32_t kinds);
+/* raise() is running nowhere any more when it returns. Blocks for as long as one runs. */
+void stations_unlisten(struct stations *stations);
 
 /* ---- All of them ----------------------------------------------------------------------------------------- */
 
@@ -78,7 +125,9 @@ struct stations_options {
     struct log_engine *engine;
     struct worker_pool *workers;
     uint64_t segment_bytes; /* of their logs; 0: the log's default */
-    bool manual;            /* tests: no housekeeping thread; stations_tick() does its work */
+    struct tiers_options
+        tiers;   /* where stores come from, and limits; dir, codec and manual are the stations' */
+    bool manual; /* tests: no housekeeping thread; stations_tick() does its work */
 };
 
 /* Opens the logs of all stations that the catalog has. A station whose log cannot be opened is there, says why in its
@@ -98,14 +147,16 @@ bool stations_tick(struct stations *stations);
 bool stations_create(struct stations *stations, struct str json, struct error *err);
 /* Changes what `json` has; a name in it must be the same. Errors: as stations_create(), ERR_NOT_FOUND. */
 bool stations_update(struct stations *stations, struct str name, struct str json, struct error *err);
-/* Errors: ERR_NOT_FOUND; ERR_BUSY (a group has members, or somebody uses it; not with `force`). */
-bool stations_delete(struct stations *stations, struct str name, bool force, struct error *err);
+/* `table`: with its table in the store, of which nothing is left then; else that stays, to be recovered. Errors: ERR_NOT_FOUND;
+ * ERR_BUSY (a group has members, or somebody uses it; not with `force`); those of the store: the station is still there. */
+bool stations_delete(struct stations *stations, struct str name, bool force, bool table, struct error *err);
 /* Expels everything that it holds; offsets go on. *count: how many messages. Errors: ERR_NOT_FOUND, those of the log. */
 bool stations_purge(struct stations *stations, struct str name, uint64_t *count, struct error *err);
 /* Appends the station object with "state" in it:
- * {…,"state":{"status":"running"|"read_only"|"failed","error":null|"…","messages","bytes","disk_bytes","segments",
+ * {…,"state":{"status":"running"|"read_only"|"failed","error":null|"…","warning":null|"…","messages","bytes","disk_bytes","segments",
  *  "first_offset","next_offset","first_time","last_time" (RFC 3339 or null),"messages_in","bytes_in","duplicates",
- *  "refused","rate_in" (messages a second),"rate_bytes_in","groups","readers","uses":[…]}} */
+ *  "refused","rate_in" (messages a second),"rate_bytes_in","groups","readers","uses":[…],
+ *  "tier":{"status","error","messages","files","stored_bytes","lag_messages","lag_bytes","lag_seconds"} or null}} */
 bool stations_describe(struct stations *stations, struct str name, struct buf *out, struct error *err);
 struct station_stats {
     bool running; /* else it takes no messages */
@@ -113,10 +164,11 @@ struct station_stats {
     uint64_t bytes;
     uint64_t disk_bytes;
     uint64_t next_offset;
-    uint64_t messages_in; /* since the start, as the next three */
+    uint64_t messages_in; /* since the start, as the next four */
     uint64_t bytes_in;
     uint64_t duplicates;
     uint64_t refused;
+    uint64_t ids_forgotten; /* before their dedup_window ended */
     unsigned groups;
     unsigned readers;
 };
@@ -125,6 +177,84 @@ bool station_stats(struct stations *stations, struct str name, struct station_st
 /* The names in their order; each is borrowed during the call, which may call anything here. False stops. */
 void stations_each(struct stations *stations, bool (*each)(struct str name, void *arg), void *arg);
 size_t stations_count(struct stations *stations);
+
+/* ---- The second tier ------------------------------------------------------------------------------------- */
+
+/* Records of stations as rows of their tables, and back: rows.c. */
+extern const struct tier_codec station_codec;
+
+/* Asked now and then by what takes long, on its thread. False: it ends with ERR_CLOSED. `total` is 0 while it is not known. */
+struct station_progress {
+    bool (*go_on)(void *arg, uint64_t done, uint64_t total);
+    void *arg;
+};
+
+/* Appends what is known of the tier as JSON:
+ * {"enabled","connector","bucket","prefix","status","error","error_code","hint","error_at","retry_at","disk":{"first_offset",
+ *  "next_offset","messages","bytes","first_time","last_time"},"table":{"first_offset","next_offset","messages","bytes",
+ *  "first_time","files","stored_bytes","snapshot_id","metadata_version"},"committed_offset","expelled_offset","epoch",
+ *  "lag":{"messages","bytes","seconds"},"full","given_up","missing","complete","guarantee","cost_month_usd",
+ *  "commits","migrated_messages","migrated_bytes","uploaded_bytes","fetched_bytes","puts","gets","failures",
+ *  "cache_hits","cache_misses","scrubbed_files","findings","repaired",
+ *  "scrub":{"running","last_time","last_files","last_findings","last_repaired","next_time"}}; offsets and times that there are not are null.
+ * Errors: ERR_NOT_FOUND. */
+bool stations_tier_describe(struct stations *stations, struct str name, struct buf *out, struct error *err);
+/* Appends the data files of the table that hold an offset of [from, to), neighbours as one entry where there are more than `limit`:
+ * {"location","metadata","data":[{"first_offset","last_offset","messages","bytes","first_time","last_time","files","restored",
+ * "path"}]}; location and metadata are null until the table has been looked at, path where an entry has more files than one.
+ * Errors: ERR_NOT_FOUND, ERR_UNSUPPORTED (no second tier). */
+bool stations_tier_files(struct stations *stations, struct str name, uint64_t from, uint64_t to, size_t limit,
+                         struct buf *out, struct error *err);
+/* Figures alone. False: there is no such station, or it has no tier. */
+bool stations_tier_stats(struct stations *stations, struct str name, struct tier_stats *out);
+/* Migrates what is expelled by now, and waits until it is committed. done, total: messages.
+ * Errors: ERR_NOT_FOUND, ERR_UNSUPPORTED (no tier), ERR_CLOSED. Blocks. */
+bool stations_tier_flush(struct stations *stations, struct str name, const struct station_progress *progress,
+                         struct error *err);
+
+/* What came of a restoration, or would come. */
+struct station_restored {
+    uint64_t first, next; /* offsets */
+    uint64_t messages;
+    uint64_t bytes; /* of messages, or (in place) of data files */
+    uint64_t files;
+};
+struct station_restore_options {
+    struct str from; /* starts, as of a reader; empty: the oldest row */
+    struct str to;   /* empty: what is not on disk */
+    struct str into; /* a station to be made; empty: data files on local disk, for reading from there */
+    bool dry;        /* only tells */
+};
+/* In place: rows of the range are read from local disk from then on, until stations_release(). Into a new station: all messages
+ * of the range, from whichever tier, with their offsets, times and bytes; it captures nothing and expels nothing.
+ * Errors: ERR_NOT_FOUND, ERR_INVALID, ERR_EXISTS, ERR_UNSUPPORTED (no tier; a gap within the range), those of store, catalog and
+ * disk; ERR_CLOSED. Blocks. */
+bool stations_restore(struct stations *stations, struct str name,
+                      const struct station_restore_options *options, const struct station_progress *progress,
+                      struct station_restored *out, struct error *err);
+/* Removes what was restored in place. *bytes: of it. Errors: ERR_NOT_FOUND, ERR_UNSUPPORTED, those of the disk. Blocks. */
+bool stations_release(struct stations *stations, struct str name, uint64_t *bytes, struct error *err);
+/* Reads and checks all data files. Errors: ERR_CORRUPT (the first finding), ERR_NOT_FOUND, ERR_UNSUPPORTED, those of the store. Blocks. */
+bool stations_scrub(struct stations *stations, struct str name, const struct station_progress *progress,
+                    struct tier_scrubbed *out, struct error *err);
+
+/* Where tables are looked for. */
+struct station_recover_options {
+    struct str connector;
+    struct str bucket; /* empty: "varve" */
+    struct str prefix; /* NULL: "stations" */
+    bool dry;
+};
+/* Calls each with the names of stations whose tables are there; those of this broker too. False stops. Errors: those of the
+ * connector and store. Blocks. */
+bool stations_recoverable(struct stations *stations, const struct station_recover_options *options,
+                          bool (*each)(struct str name, void *arg), void *arg, struct error *err);
+/* Makes the station again that the table tells of: its object, and all that is in the table; offsets go on behind that. *out: what
+ * was found, also with `dry`; tier_found_free(). Errors: ERR_NOT_FOUND (no table), ERR_EXISTS (there is such a station),
+ * ERR_CORRUPT (the table does not say what the station was), those of store and catalog. Blocks. */
+bool stations_recover(struct stations *stations, struct str name,
+                      const struct station_recover_options *options, struct tier_found *out,
+                      struct error *err);
 
 /* `who` needs the station ("rule r1"): it is not deleted unless forced. Errors: ERR_NOT_FOUND. */
 bool stations_use(struct stations *stations, struct str name, struct str who, struct error *err);
@@ -145,6 +275,7 @@ struct station_message {
     uint32_t deliveries; /* by a group: this one included */
     uint8_t qos;
     bool retain;
+    struct publication_exchange exchange; /* of capture.c: others leave it zero */
 };
 
 /* Messages to be stored together. Zero-initialise. */
@@ -203,6 +334,7 @@ enum station_read_result {
     STATION_READ,
     STATION_READ_END,
     STATION_READ_TIMEOUT,
+    STATION_READ_WAITS, /* for a store, and wait_ms is over: call again; station_read_watch() tells when it is worth it */
     STATION_READ_PAUSE, /* with `slice`: call again */
     STATION_READ_FAILED
 };
@@ -214,9 +346,10 @@ struct station_read *station_read_open(struct stations *stations, struct str nam
  * has expelled meanwhile are stepped over. Expired ones are given, too. Errors: those of the log, ERR_CLOSED (deleted). Blocks. */
 enum station_read_result station_read_next(struct station_read *read, int64_t wait_ms,
                                            struct station_message *out, struct error *err);
-/* The offset that is looked at next: where it begins, after the opening. */
+/* The offset that is looked at next: where it begins, after the opening; UINT64_MAX: the second tier has not told yet where the time
+ * is. */
 uint64_t station_read_offset(const struct station_read *read);
-/* Waiting without a thread, after a TIMEOUT: notify(arg) is called once, on any thread, when another call is worth it, but
+/* Waiting without a thread, after a TIMEOUT or WAITS: notify(arg) is called once, on any thread, when another call is worth it, but
  * not after that call or station_read_close(); it must not block, nor call anything here. False, and nothing is called: it is
  * worth it already. */
 bool station_read_watch(struct station_read *read, void (*notify)(void *arg), void *arg);
@@ -245,10 +378,14 @@ bool station_groups_each(struct stations *stations, struct str name,
 /* One of them; strings borrow from `text`, which the caller frees. Errors: ERR_NOT_FOUND. */
 bool station_group_get(struct stations *stations, struct str name, struct str group,
                        struct station_group_info *out, struct buf *text, struct error *err);
-/* Forgets the group and its position. Errors: ERR_NOT_FOUND, ERR_BUSY (it has members; not with `force`: they get
- * nothing any more until they subscribe again). Blocks. */
+/* Forgets the group and its position. Errors: ERR_NOT_FOUND, ERR_BUSY (it has members; not with `force`: then fetches end, and
+ * subscriptions go on with a group of the same name that starts anew, where the first of them said). Blocks. */
 bool station_group_delete(struct stations *stations, struct str name, struct str group, bool force,
                           struct error *err);
+/* Ends the group and makes it again, with its filter, at `start`: a start as of a reader. Blocks for what runs in it. Errors: those of
+ * station_group_delete(); ERR_INVALID (the start). */
+bool station_group_reset(struct stations *stations, struct str name, struct str group, struct str start,
+                         bool force, struct error *err);
 
 /* A pull consumer's request for messages: a member of the group until it ends. */
 struct station_fetch_options {

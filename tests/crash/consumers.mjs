@@ -41,10 +41,10 @@ export class Member {
   }
 }
 
-// A client with a session that outlives it: QoS 1 at least once, QoS 2 exactly once.
+// A client with a session that outlives it: QoS 1 at least once, QoS 2 exactly once. `there`: in which part of the broker's lives it comes.
 export class DurableSubscriber {
-  constructor({ name, filter, qos }) {
-    Object.assign(this, { name, filter, qos });
+  constructor({ name, filter, qos, there = 1 }) {
+    Object.assign(this, { name, filter, qos, there });
     this.seen = new Map(); // "publisher:number" → times
     this.open = new Set(); // QoS 2 identifiers before PUBREL
     this.subscribed = false;

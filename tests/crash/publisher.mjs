@@ -3,7 +3,7 @@
 //
 // QoS 1: with a message id of its own for each message (user property `msg-id`), so that the station drops the second copy;
 // without (MQTT 3.1.1), where copies are allowed. QoS 2: with the same packet identifier in a session that outlives the
-// connection, so that there is no second copy.
+// connection, so that there is no second copy, with a message id or without.
 
 import { RawClient } from '../e2e/lib/raw.mjs';
 import * as packet from '../e2e/lib/packet.mjs';
@@ -20,6 +20,11 @@ export class Publisher {
     this.open = new Map(); // packet id → {number, released}
     this.ids = 0;
     this.refused = 0;
+    this.again = new Map(); // number → how often it was sent after the first time
+  }
+
+  timesSent(number) {
+    return number > this.sent ? 0 : 1 + (this.again.get(number) ?? 0);
   }
 
   // Publishes until the connection breaks or `stopped()` says so.
@@ -50,6 +55,7 @@ export class Publisher {
     const before = [...this.open.entries()].sort(([, a], [, b]) => a.number - b.number);
     if (this.qos === 1) this.open.clear(); // a session of its own each time: identifiers mean nothing any more
     for (const [id, one] of before) {
+      if (!one.released) this.again.set(one.number, (this.again.get(one.number) ?? 0) + 1);
       if (this.qos === 1) this.publish(client, this.nextId(), one.number, false);
       else if (one.released) client.ack('pubrel', id);
       else this.publish(client, id, one.number, true);

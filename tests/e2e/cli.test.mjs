@@ -13,7 +13,7 @@ import { Pki } from './lib/certificates.mjs';
 import * as mqttjs from './lib/mqttjs.mjs';
 import { until } from './lib/wait.mjs';
 
-const COMMANDS = ['serve', 'station', 'apply', 'user', 'acl', 'ban', 'key', 'pub', 'sub', 'bench', 'log', 'doctor'];
+const COMMANDS = ['serve', 'station', 'connector', 'action', 'apply', 'user', 'acl', 'ban', 'key', 'pub', 'sub', 'bench', 'log', 'doctor'];
 
 let top;
 let made = 0;
@@ -77,6 +77,26 @@ describe('help and usage', { concurrency: 2 }, () => {
       assert.match(stderr, /--help/, `varve ${args.join(' ')}`);
     }
   });
+});
+
+// Each is one line and where help is, whichever of the subcommands reads the options.
+test('what is wrong with an option or a word is said once', async () => {
+  const cases = [
+    [['serve', '--frobnicate'], 'serve: --frobnicate: unknown option'],
+    [['serve', '-x'], 'serve: -x: unknown option'],
+    [['serve', '-c'], 'serve: -c needs a value'],
+    [['serve', '--data'], 'serve: --data needs a value'],
+    [['station', 'list', '--json=yes'], 'station: --json takes no value'],
+    [['rule', 'list', '--frob=1'], 'rule: --frob: unknown option'],
+    [['key', 'frobnicate'], 'key: there is no "frobnicate": it is list, show, create, update or delete'],
+    [['user', 'frobnicate'], 'user: there is no "frobnicate": it is create, list, show, update or delete'],
+    [['acl'], 'acl: say what to do: list, add or delete'],
+    [['bench', 'frobnicate'], 'bench: there is no "frobnicate": it is mqtt, station, tier or sink'],
+  ];
+  for (const [args, message] of cases) {
+    const { code, stdout, stderr } = await varve(args);
+    assert.deepEqual([code, stdout, stderr], [2, '', `varve ${message}\n  varve ${args[0]} --help tells what there is\n`]);
+  }
 });
 
 describe('users', { concurrency: 2 }, () => {
@@ -274,7 +294,7 @@ describe('bans', { concurrency: 2 }, () => {
 });
 
 describe('doctor', { concurrency: 2 }, () => {
-  const QUIET = ['--set', 'listeners.tcp.default.bind=127.0.0.1:0', '--set', 'listeners.ws.default.bind=127.0.0.1:0'];
+  const QUIET = ['tcp.default', 'ws.default', 'http'].flatMap((name) => ['--set', `listeners.${name}.bind=127.0.0.1:0`]);
   // {code, failed: [texts], warnings: [texts], of: check => [lines]}
   async function doctor(...args) {
     const { code, stdout, stderr } = await varve(['doctor', '--json', ...args]);
@@ -319,6 +339,38 @@ describe('doctor', { concurrency: 2 }, () => {
     const { failed } = await doctor('--data', freshDir(), ...QUIET, '--set', `listeners.tcp.default.bind=${bind}`);
     assert.equal(failed.length, 1);
     assert.ok(failed[0].includes(`listener tcp.default: cannot listen on ${bind}`), failed[0]);
+  });
+
+  test('says that the port of the HTTP API is taken', async (t) => {
+    const server = net.createServer().listen(0, '127.0.0.1');
+    t.after(() => server.close());
+    await until(() => server.address(), 'the port');
+    const bind = `127.0.0.1:${server.address().port}`;
+    const { failed } = await doctor('--data', freshDir(), ...QUIET, '--set', `listeners.http.bind=${bind}`);
+    assert.equal(failed.length, 1);
+    assert.ok(failed[0].startsWith('listener http: ') && failed[0].includes(bind), failed[0]);
+  });
+
+  test('says that stations may take more than the disk has', async (t) => {
+    const broker = await Broker.during(t);
+    const of_station = async () => (await doctor('--data', path.join(broker.dir, 'data'))).of('stations').map((check) => check.verdict);
+    assert.deepEqual(await of_station(), []);
+    assert.equal((await broker.cli('station', 'create', 'small', '--set', 'retention.bytes=1MiB')).code, 0);
+    assert.deepEqual(await of_station(), ['ok']);
+    assert.equal((await broker.cli('station', 'create', 'large', '--set', 'retention.bytes=4000TiB')).code, 0);
+    assert.deepEqual(await of_station(), ['warning']);
+    await broker.stop();
+  });
+
+  test('--ready asks a running broker, and needs no key', async (t) => {
+    const broker = await Broker.during(t);
+    const data = path.join(broker.dir, 'data');
+    const { host, port } = broker.listener('http');
+    assert.deepEqual(await varve(['doctor', '--ready', '--data', data]), { code: 0, stdout: 'ready\n', stderr: '' });
+    assert.equal((await varve(['doctor', '--ready', '--url', `http://${host}:${port}`])).code, 0);
+    assert.equal((await varve(['doctor', '--ready', '--bucket', 'b'])).code, 2);
+    await broker.stop({ keep: true });
+    assert.equal((await varve(['doctor', '--ready', '--url', `http://${host}:${port}`])).code, 1);
   });
 
   test('says who could come in without a password', async () => {
@@ -367,6 +419,19 @@ describe('doctor', { concurrency: 2 }, () => {
     const past = ['-startdate', '20200101000000Z', '-enddate', '20200201000000Z'];
     execFileSync('openssl', ['ca', '-batch', '-notext', '-config', pki.file('ca.cnf'), ...past, '-in', pki.file('server.csr'), '-out', expired], { stdio: 'ignore' });
     assert.match((await doctor(...tls(expired, server.key))).failed.join(), /expired\.pem expired \d+ days ago/);
+  });
+
+  test('names the ports that a running broker has got, where it could choose, and a listener that it has not', async (t) => {
+    const broker = await Broker.during(t, { listeners: { ws: { default: { enabled: false } } } });
+    const { failed, warnings, of } = await doctor('--data', path.join(broker.dir, 'data'), ...QUIET);
+    assert.deepEqual(failed, []);
+    const named = of('listener').map(({ text }) => text);
+    for (const name of ['tcp.default', 'http']) {
+      const { host, port } = broker.listener(name);
+      assert.ok(named.includes(`${name}: ${host}:${port} is the running broker's`), named.join('\n'));
+    }
+    assert.ok(warnings.includes('ws.default: 127.0.0.1:0 is not open in the running broker'), warnings.join('\n'));
+    await broker.stop();
   });
 
   test('leaves a running broker alone, and does not mistake its ports for taken', async (t) => {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -131,6 +132,45 @@ describe('foreign clients', { concurrency: 3 }, () => {
     const c = await RawClient.connect(broker.tcp);
     await c.subscribe(topic);
     await c.expectNothing();
+  });
+
+  // docs/comparison.md says what mosquitto is to be told.
+  test('mosquitto: its bridge brings what comes, and what was retained', { skip: needs('mosquitto', 'mosquitto_pub') }, async (t) => {
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'varve-e2e-bridge-'));
+    const socket = path.join(dir, 'socket');
+    const page = fs.readFileSync(new URL('../../docs/comparison.md', import.meta.url), 'utf8');
+    const bridge = /```conf\n(connection varve\n[\s\S]*?)```/.exec(page)[1].replace('1883', broker.tcp.port);
+    const topic = unique('bridge');
+    const start = (more) => {
+      fs.writeFileSync(path.join(dir, 'conf'), `listener 0 ${socket}\nallow_anonymous true\nuser ${os.userInfo().username}\npersistence true\npersistence_location ${dir}/\n${more}`);
+      return run('mosquitto', ['-c', path.join(dir, 'conf')]);
+    };
+    // The file is there a moment before it is listened to.
+    const listens = () => new Promise((resolve) => {
+      const probe = net.connect(socket, () => {
+        probe.destroy();
+        resolve(true);
+      });
+      probe.on('error', () => resolve(false));
+    });
+    const publish = (...args) => succeeds('mosquitto_pub', ['--unix', socket, '-q', 1, ...args]);
+    const mosquitto = start('');
+    t.after(() => fs.rmSync(dir, { recursive: true }));
+    await until(listens, 'mosquitto to listen');
+    await publish('-t', `${topic}/kept`, '-m', 'before', '-r');
+    mosquitto.stop();
+    await mosquitto.done;
+    fs.rmSync(socket, { force: true });
+
+    const sub = run('mosquitto_sub', [...at(), '-t', `${topic}/#`, '-q', 1, '-v']);
+    const bridged = start(bridge);
+    await until(async () => sub.lines().includes(`${topic}/kept before`) && (await listens()), 'the retained message');
+    await publish('-t', `${topic}/new`, '-m', 'after');
+    await until(() => sub.lines().includes(`${topic}/new after`), 'the new message');
+    sub.stop();
+    assert.equal(await succeeds('mosquitto_sub', [...at(), '-t', `${topic}/#`, '--retained-only', '-C', 1]), 'before\n');
+    bridged.stop();
+    await bridged.done;
   });
 
   test('mosquitto: a will by kill -9', { skip: needs('mosquitto_sub') }, async () => {

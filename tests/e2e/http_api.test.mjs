@@ -420,6 +420,7 @@ describe('bad requests', () => {
   test('are told what is wrong', async () => {
     assert.equal(outcome(await api.post('/publish', '{"topic":')), '400 BAD_REQUEST');
     assert.equal(outcome(await api.post('/publish', '[]')), '400 BAD_REQUEST');
+    assert.deepEqual((await api.post('/publish')).body, { code: 'BAD_REQUEST', message: 'a body of JSON is missing' });
     assert.equal(outcome(await api.post('/publish', '{}', { 'content-type': 'text/plain' })), '415 UNSUPPORTED_MEDIA_TYPE');
     assert.equal(outcome(await api.post('/publish', JSON.stringify({ topic: 'a', payload: 'x'.repeat(2_000_000) }))), '413 PAYLOAD_TOO_LARGE');
     assert.equal(outcome(await api.get('/nothing')), '404 NOT_FOUND');

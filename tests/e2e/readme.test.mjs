@@ -35,7 +35,7 @@ esac
 test('the tour of the README works as it says', async (t) => {
   assert.deepEqual(
     stages.map((stage) => stage.name),
-    ['start', 'first', 'retained', 'session', 'shared', 'station', 'restart', 'users'],
+    ['start', 'first', 'retained', 'session', 'shared', 'station', 'restart', 'tier', 'settle', 'recover', 'users'],
   );
   assert.equal(stages[0].commands, 'varve serve --data ./data\n');
   const broker = await Broker.during(t);
@@ -46,8 +46,9 @@ test('the tour of the README works as it says', async (t) => {
   delete env.VARVE_BIN;
   for (const stage of stages.slice(1)) {
     await t.test(stage.name, async () => {
-      if (stage.name === 'restart') {
+      if (stage.name === 'restart' || stage.name === 'recover') {
         await broker.stop({ keep: true });
+        if (stage.name === 'recover') fs.rmSync(path.join(broker.dir, 'data'), { recursive: true });
         await broker.start();
         makeWrapper(directory, broker.tcp.port);
       }

@@ -197,7 +197,7 @@ describe('sessions', { concurrency: 4 }, () => {
     const publisher = await RawClient.connect(broker.tcp);
     for (const n of numbers(5)) await publisher.publish(topic, n, { qos: 1 });
     await c.messages(5);
-    await c.drop();
+    await c.disconnect();
     for (const n of numbers(5, 5)) await publisher.publish(topic, n, { qos: 1 });
     const again = await RawClient.connect(broker.tcp, { ...options, auto: true });
     const got = await again.messages(10);
@@ -291,7 +291,7 @@ describe('session limits', { concurrency: 3 }, () => {
     const topic = unique();
     const c = await RawClient.connect(broker.tcp, options);
     await c.subscribe(topic, { qos: 1 });
-    await c.drop();
+    await c.disconnect();
     const publisher = await RawClient.connect(broker.tcp);
     for (const n of numbers(count)) await publisher.publish(topic, n, { qos: 1 });
     const again = await RawClient.connect(broker.tcp, options);
@@ -335,7 +335,7 @@ describe('session limits', { concurrency: 3 }, () => {
     const topic = unique();
     const c = await RawClient.connect(brokers.bytes.tcp, options);
     await c.subscribe(topic, { qos: 1 });
-    await c.drop();
+    await c.disconnect();
     const publisher = await RawClient.connect(brokers.bytes.tcp);
     for (let i = 0; i < 40; i += 1) await publisher.publish(topic, Buffer.alloc(10_000, i), { qos: i % 2 });
     await publisher.ping();

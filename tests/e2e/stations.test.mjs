@@ -238,3 +238,43 @@ test('retention by messages expels the oldest; a reader starts at what is held',
   await publisher.endAsync();
   await broker.stop();
 });
+
+test('a station is deleted and created again: its subscribers go on with the new one, over kill -9 too', async (t) => {
+  const x = { topics: ['t'] };
+  const broker = await withStations(t, { x });
+  const station = async (...args) => {
+    const { code, stderr } = await broker.cli('station', ...args);
+    assert.equal(code, 0, stderr);
+  };
+  const remove = () => station('delete', 'x', '--force');
+  const create = () => station('create', 'x', '--set', JSON.stringify(x));
+  const session = { protocolVersion: 5, clientId: unique(), clean: false, properties: lasting };
+  const away = await reader(broker, '$station/x', { options: session });
+  await away.subscribeAsync('$share/h/$station/x', { qos: 1 });
+  const here = await reader(broker, '$station/x@last:1');
+  const member = await reader(broker, '$share/g/$station/x', { options: { protocolVersion: 4 } });
+  const publisher = await mqttjs.connect(broker.url(), { protocolVersion: 5 });
+  await publishAll(publisher, 't', range(20));
+  for (const client of [here, member]) await client.received(20);
+  await away.received(40);
+  await away.endAsync();
+  await remove();
+  await create();
+  await publishAll(publisher, 't', range(5, 100));
+  for (const client of [here, member]) {
+    await client.received(25);
+    assert.deepEqual(client.inbox.map((m) => m.payload).slice(20), range(5, 100));
+  }
+  await remove();
+  await killed(broker); // persistent sessions wait for the station over a start, too
+  await create();
+  const last = await mqttjs.connect(broker.url(), { protocolVersion: 5 });
+  await publishAll(last, 't', range(3, 200));
+  await killed(broker); // they have not got anything yet, and shall get it all the same
+  const back = await mqttjs.connect(broker.url(), session);
+  assert.equal(back.connack.sessionPresent, true);
+  await back.received(6);
+  assert.deepEqual(back.inbox.map((m) => m.payload).sort(), range(3, 200).flatMap((n) => [n, n]));
+  await back.endAsync();
+  await broker.stop();
+});

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { Broker, VARVE_BIN, varve } from './lib/broker.mjs';
+import { cliOf } from './lib/cli.mjs';
 import * as mqttjs from './lib/mqttjs.mjs';
 import { StationApi, ndjson } from './lib/stations.mjs';
 import { unique, until } from './lib/wait.mjs';
@@ -19,18 +20,7 @@ before(async () => {
 });
 after(() => broker.stop());
 
-async function done(...args) {
-  const { code, stdout, stderr } = await broker.cli(...args);
-  assert.equal(code, 0, `varve ${args.join(' ')}: ${stderr}`);
-  return stdout;
-}
-const json = async (...args) => JSON.parse(await done(...args, '--json'));
-async function fails(code, pattern, ...args) {
-  const answer = await broker.cli(...args);
-  assert.equal(answer.code, code, `varve ${args.join(' ')}: ${answer.stdout}${answer.stderr}`);
-  assert.match(answer.stderr, pattern);
-  if (code === 2) assert.match(answer.stderr, /--help tells/);
-}
+const { done, json, fails } = cliOf(() => broker);
 const create = async (...options) => {
   const name = unique('s');
   await done('station', 'create', name, ...options);
@@ -84,7 +74,7 @@ describe('varve station', () => {
     const name = await create();
     await fails(1, /exists/, 'station', 'create', name);
     await fails(1, /retention: age: expected a duration/, 'station', 'update', name, '--set', 'retention.age=soon');
-    await fails(1, /unknown key "colour"/, 'station', 'create', 'x', '--set', 'colour=red');
+    await fails(1, /unknown key "colour" \(keys here: name, description, topics, .*, tier\)/, 'station', 'create', 'x', '--set', 'colour=red');
     for (const verb of ['purge', 'groups', 'read', 'delete']) await fails(1, /no station "nobody"/, 'station', verb, 'nobody');
   });
 
@@ -97,6 +87,32 @@ describe('varve station', () => {
     assert.match(await done('station', 'groups', name), /^group +members +lag .*\ng +1 +0 /);
     await done('station', 'delete', name, '--force');
     await member.endAsync(true);
+  });
+
+  test('a group is deleted by name, one with members by --force alone', async () => {
+    const name = await create('--topic', unique('f'));
+    await produce(name, [{ topic: 't', payload: '1' }]);
+    const join = async () => {
+      const member = await mqttjs.connect(broker.url(), { protocolVersion: 5 });
+      await member.subscribeAsync(`$share/g ü/$station/${name}@earliest`, { qos: 1 });
+      await member.received(1);
+      return member;
+    };
+    const first = await join();
+    await until(async () => (await json('station', 'groups', name))[0]?.lag === 0, 'the acknowledgement');
+    await fails(1, /has 1 member[^]*--force/, 'station', 'groups', name, '--delete', 'g ü');
+    await first.endAsync();
+    await until(async () => (await json('station', 'groups', name))[0].members === 0, 'the member to go');
+    assert.equal(await done('station', 'groups', name, '--delete', 'g ü'), `group g ü of station ${name} deleted\n`);
+    assert.deepEqual(await json('station', 'groups', name), []);
+    await fails(1, /no group "g ü"/, 'station', 'groups', name, '--delete', 'g ü');
+    const second = await join(); // a new group: from where its first member says
+    await done('station', 'groups', name, '--delete', 'g ü', '--force');
+    await second.received(2); // its member begins a new one in its turn
+    assert.equal((await json('station', 'groups', name))[0].members, 1);
+    await second.endAsync();
+    await fails(2, /--force is for --delete/, 'station', 'groups', name, '--force');
+    await fails(2, /takes none of --delete/, 'station', 'show', name, '--delete', 'g');
   });
 
   test('reads in three formats, from and to, by filter and limit', async () => {
@@ -209,8 +225,8 @@ users:
     ['stations:\n  - name: x\n    max_deliveries: many\n', /yaml:3: stations\[0\].max_deliveries: expected a whole number/],
     ['stations:\n  - name: x\n    topics: a\n', /topics: expected .*a list/],
     ['users:\n  - username: x\n    password: env:NOT_SET_ANYWHERE\n', /NOT_SET_ANYWHERE is not set/],
-    ['rules:\n  - name: r\n', /rules: not known yet/],
-    ['connectors: []\n', /connectors: not known yet/],
+    ['rules:\n  - name: r\n', /:2: .*id: missing/],
+    ['actions:\n  - {type: kafka, name: a}\n', /type: kafka: expected s3/],
     ['stattions: []\n', /did you mean stations/],
     ['stations: [\n', /not YAML/],
   ]) {
@@ -252,5 +268,34 @@ describe('varve log verify', () => {
     assert.deepEqual([broken.code, report.sound, report.findings.length > 0], [1, false, true]);
     assert.match((await varve(['log', 'verify', log])).stdout, /^FAULT: .*\.seg, byte \d+/);
     assert.equal((await varve(['log', 'verify', '/nowhere'])).code, 1);
+  });
+
+  test('compression makes a log smaller, and nothing else', async (t) => {
+    const own = await Broker.during(t);
+    const there = new StationApi(own);
+    const telemetry = ndjson(Array.from({ length: 2000 }, (_, i) => ({ topic: `t/${i % 10}`, payload: JSON.stringify({ reading: i, unit: 'celsius', site: 'north' }) })));
+    const made = {};
+    for (const [name, first] of [['plain', 'none'], ['small', 'zstd'], ['mixed', 'none']]) {
+      await there.ok('POST', '/stations', { name, compression: first });
+      await there.ok('POST', `/stations/${name}/messages`, telemetry);
+      if (name === 'mixed') await there.ok('PUT', `/stations/${name}`, { compression: 'zstd' });
+      await there.ok('POST', `/stations/${name}/messages`, telemetry);
+    }
+    await own.stop({ keep: true });
+    for (const name of ['plain', 'small', 'mixed']) {
+      const verified = await varve(['log', 'verify', path.join(own.dir, 'data/stations', name), '--json']);
+      made[name] = JSON.parse(verified.stdout);
+      assert.deepEqual([verified.code, made[name].records, made[name].sound], [0, 4000, true]);
+    }
+    assert.equal(made.small.bytes, made.plain.bytes);
+    assert.ok(made.small.disk_bytes < made.plain.disk_bytes / 2, JSON.stringify(made));
+    assert.ok(made.mixed.disk_bytes > made.small.disk_bytes && made.mixed.disk_bytes < made.plain.disk_bytes, JSON.stringify(made));
+    await own.start();
+    const strip = ({ timestamp, ...message }) => message;
+    const read = async (name) => (await there.lines(`/stations/${name}/messages?from=earliest&limit=10000`)).map(strip);
+    const plain = await read('plain');
+    assert.equal(plain.length, 4000);
+    for (const name of ['small', 'mixed']) assert.deepEqual(await read(name), plain);
+    await own.stop();
   });
 });

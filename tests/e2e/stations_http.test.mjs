@@ -63,10 +63,10 @@ describe('the object', () => {
     [{ name: 'x', topics: 'a' }, /topics: is not a list/],
     [{ name: 'x', topics: ['a', 'a'] }, /topics: "a" twice/],
     [{ name: 'x', retention: { age: '7q' } }, /retention: age: expected a duration/],
-    [{ name: 'x', retention: { ages: '7d' } }, /retention: unknown key "ages"/],
+    [{ name: 'x', retention: { ages: '7d' } }, /retention: unknown key "ages" \(keys here: age, bytes, messages, acked\)/],
     [{ name: 'x', sync: 'often' }, /sync: expected commit/],
     [{ name: 'x', max_deliveries: -1 }, /max_deliveries: expected a number/],
-    [{ name: 'x', tier: { enabled: true } }, /tier.enabled/],
+    [{ name: 'x', tier: { enabled: 1 } }, /tier\.enabled/],
     [{ name: 'x', topic: ['a'] }, /unknown key "topic"/],
   ];
   for (const [object, message] of bad) {
@@ -111,7 +111,7 @@ describe('the object', () => {
     assert.equal((await produce(name, numbered(1))).results[0].offset, 3);
   });
 
-  test('a viewer reads and changes nothing, a publisher produces and reads nothing', async () => {
+  test('a viewer reads and changes nothing, a publisher produces and reads nothing, a consumer reads and acknowledges', async () => {
     const name = await create();
     const as = async (role) => {
       const { api_key, api_secret } = await api.ok('POST', '/api_key', { name: unique('key'), enable: true, role });
@@ -129,6 +129,25 @@ describe('the object', () => {
     await produce(name, numbered(1), publisher);
     await publisher.fails(403, 'GET', `/stations/${name}/messages`);
     await publisher.fails(403, 'GET', `/stations/${name}`);
+    const consumer = await as('consumer');
+    assert.equal((await consumer.lines(`/stations/${name}/messages`)).length, (await api.lines(`/stations/${name}/messages`)).length);
+    assert.equal((await consumer.ok('GET', `/stations/${name}`)).name, name);
+    const { data } = await consumer.ok('POST', `/stations/${name}/groups/work/fetch`, { start: 'earliest' });
+    assert.ok(data.length > 0);
+    assert.deepEqual(await consumer.ok('POST', `/stations/${name}/groups/work/ack`, { offsets: data.map((m) => m.offset) }), {
+      acked: data.length,
+      nacked: 0,
+    });
+    assert.equal((await consumer.ok('GET', `/stations/${name}/groups/work`)).lag, 0);
+    await consumer.fails(403, 'DELETE', `/stations/${name}/groups/work`);
+    await consumer.fails(403, 'POST', `/stations/${name}/messages?topic=t`, { type: 'text/plain', body: 'x' });
+    await consumer.fails(403, 'POST', `/stations/${name}/purge`);
+    await consumer.fails(403, 'PUT', `/stations/${name}`, { description: 'no' });
+    await consumer.fails(403, 'DELETE', `/stations/${name}`);
+    await consumer.fails(403, 'POST', '/stations', { name: `${name}-2` });
+    for (const where of ['/clients', '/stats', '/api_key', '/mqtt/retainer/messages']) await consumer.fails(403, 'GET', where);
+    await consumer.fails(403, 'POST', '/publish', { topic: 't', payload: 'x' });
+    for (const one of [viewer, publisher]) await one.fails(403, 'POST', `/stations/${name}/groups/work/fetch`, {});
   });
 });
 
@@ -635,7 +654,7 @@ test('bodies that come together are bounded, and the others are told to come aga
   });
   const ends = [];
   const answers = Array.from({ length: 30 }, half);
-  await until(async () => /varve_http_busy_total [1-9]/.test((await there.call('GET', '//metrics')).text), 'a refusal');
+  await until(async () => /varve_http_busy_total [1-9]/.test((await there.call('GET', '//metrics')).text), 'a refusal', { timeout_ms: 60_000 });
   for (const end of ends) end();
   const statuses = await Promise.all(answers);
   const stored = statuses.filter((status) => status === 200).length;

@@ -15,7 +15,7 @@ static void must(bool claim)
 
 static void write_again(const struct station_message *message, struct str record)
 {
-    must(envelope_fits(message) && envelope_bytes(message) == record.len);
+    must(record.len != 0 && envelope_fits(message) && envelope_bytes(message) == record.len);
     uint8_t *again = malloc(record.len);
     must(again != NULL);
     envelope_write(message, again);
@@ -37,11 +37,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     uint32_t seconds = 0;
     bool has_topic = envelope_topic(record, &topic);
     bool expires = envelope_expiry(record, &seconds);
-    bool has_id = envelope_has_id(record);
+    bool is_named = envelope_is_named(record);
     if (envelope_decode(record, &message, &err)) {
         must(has_topic && str_equal(topic, message.topic) && topic_name_valid(topic));
         must(expires == (message.expiry_s > 0) && (!expires || seconds == message.expiry_s));
-        must(has_id == (message.id.len > 0) && str_equal(message.id, envelope_id_of(message.props)));
+        must(is_named == (message.id.len > 0 || message.exchange.session != 0) &&
+             str_equal(message.id, envelope_id_of(message.props)));
         write_again(&message, record);
     } else {
         must(err.code == ERR_CORRUPT || err.code == ERR_UNSUPPORTED);

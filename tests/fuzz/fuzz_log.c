@@ -2,8 +2,8 @@
  * crash; what a cursor gives lies within its chunk.
  *
  * The input: a byte of choices (1: the checksums are made right first, so that what is behind them is reached; 2: with a
- * start file; 4: with an index), the lengths of the index and of the second segment (2 bytes each, little-endian), then
- * start (560 bytes), index, second segment, and the first segment for the rest. */
+ * start file; 4: with an index; 8: what is marked is read first), the lengths of the index and of the second segment (2
+ * bytes each, little-endian), then start (560 bytes), index, second segment, and the first segment for the rest. */
 #include "log/log_internal.h"
 
 #include "base/crc32c.h"
@@ -332,18 +332,44 @@ static void read_all(struct log *log)
     (void)sink;
 }
 
-/* What is marked, after the rest has been read. */
-static void read_marked(struct log *log)
+/* Read without marks it is the same, unless that fails: an index may lie. */
+static bool same_as_plain(struct log *log, const struct log_record *marked)
+{
+    struct log_chunk *chunk;
+    struct error err;
+    if (log_read(log, marked->offset, 1, 0, &chunk, &err) != LOG_READ)
+        return true;
+    struct log_cursor cursor;
+    struct log_record plain;
+    log_cursor_init(&cursor, chunk, marked->offset);
+    bool same = log_cursor_next(&cursor, &plain) && plain.offset == marked->offset &&
+                plain.time_ms == marked->time_ms && str_equal(plain.data, marked->data);
+    log_chunk_unref(chunk);
+    return same;
+}
+
+/* What is marked is what is there: in order, without gaps within a chunk, and what plain reading gives. */
+static void read_marked(struct log *log, uint64_t from)
 {
     struct log_bounds bounds;
     struct log_chunk *chunk;
     struct error err;
     log_bounds(log, &bounds);
-    uint64_t offset = bounds.first;
+    uint64_t offset = from > bounds.first ? from : bounds.first;
     for (unsigned reads = 0; reads < 1000; reads++) {
         if (log_read(log, offset, 300, LOG_MARKED | reads % 2, &chunk, &err) != LOG_READ)
             break;
         assert(chunk->next_offset > offset && chunk->next_offset <= bounds.next);
+        uint64_t begin = offset > chunk->first_offset ? offset : chunk->first_offset;
+        struct log_cursor cursor;
+        struct log_record record;
+        log_cursor_init(&cursor, chunk, offset);
+        while (log_cursor_next(&cursor, &record)) {
+            assert(record.offset == begin);
+            begin++;
+            assert(same_as_plain(log, &record));
+        }
+        assert(begin == chunk->next_offset);
         offset = chunk->next_offset;
         log_chunk_unref(chunk);
     }
@@ -371,8 +397,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (log != NULL) {
         struct log_bounds bounds;
         uint64_t offset;
+        if (data[0] & 8)
+            read_marked(log, data[3]);
         read_all(log);
-        read_marked(log);
+        read_marked(log, 0);
         log_bounds(log, &bounds);
         log_offset_of_time(log, (int64_t)data[1] * 7, &offset, &err);
         log_offset_of_bytes(log, data[2], &offset, &err);

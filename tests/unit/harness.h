@@ -64,6 +64,13 @@
                      (err).text);                                                                         \
     } while (0)
 
+/* How many histories a random test goes through: VARVE_HISTORIES, as `make histories` sets it, or `otherwise`. */
+static inline unsigned harness_histories(unsigned otherwise)
+{
+    const char *given = getenv("VARVE_HISTORIES");
+    return given != NULL ? (unsigned)strtoul(given, NULL, 10) : otherwise;
+}
+
 /* The seed of a random test: VARVE_SEED, or a fresh one. Printed, so that a failure can be repeated. */
 static inline uint64_t harness_seed(void)
 {

@@ -34,7 +34,10 @@ const ENVIRONMENT = {
   UBSAN_OPTIONS: `${process.env.UBSAN_OPTIONS ?? ''}:print_stacktrace=1`.replace(/^:/, ''),
 };
 
-delete ENVIRONMENT.VARVE_BIN; // ours: every other VARVE_ variable is an option of the broker
+// Ours: every other VARVE_ variable is an option of the broker.
+delete ENVIRONMENT.VARVE_BIN;
+delete ENVIRONMENT.VARVE_SCREENSHOTS;
+delete ENVIRONMENT.VARVE_CPU_SLOWER;
 
 // A test file that ends early leaves no broker behind.
 const running = new Set();
@@ -214,10 +217,10 @@ export class Broker {
   }
 }
 
-// Runs the binary to its end: {code, stdout, stderr}. input goes to its standard input.
-export function varve(args, { input = '' } = {}) {
+// Runs the binary to its end: {code, stdout, stderr}. input goes to its standard input; env is added to its environment.
+export function varve(args, { input = '', env = {} } = {}) {
   return new Promise((resolve) => {
-    const child = execFile(VARVE_BIN, args, { env: ENVIRONMENT, timeout: 60_000 }, (error, stdout, stderr) =>
+    const child = execFile(VARVE_BIN, args, { env: { ...ENVIRONMENT, ...env }, timeout: 60_000 }, (error, stdout, stderr) =>
       resolve({ code: error ? error.code : 0, stdout, stderr }),
     );
     child.stdin.on('error', () => {}); // a command that reads nothing may be gone already

@@ -41,7 +41,7 @@ export class Api {
     const answer = await within(fetch(this.url(where), request), REQUEST_LIMIT_MS, `${method} ${where}`);
     const text = await answer.text();
     const json = (answer.headers.get('content-type') ?? '').startsWith('application/json');
-    return { status: answer.status, body: json ? JSON.parse(text) : text, headers: answer.headers };
+    return { status: answer.status, body: json && text !== '' ? JSON.parse(text) : text, headers: answer.headers };
   }
 
   get(where, headers) {

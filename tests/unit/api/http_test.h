@@ -2,9 +2,12 @@
 #ifndef TESTS_API_HTTP_TEST_H
 #define TESTS_API_HTTP_TEST_H
 
+#include "alarm/alarm.h"
 #include "api/api_internal.h"
+#include "auth/auth.h"
 #include "broker/broker.h"
 #include "catalog/catalog.h"
+#include "connector/connector.h"
 #include "harness.h"
 
 #include "base/clock.h"
@@ -16,7 +19,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#ifndef PATIENCE_S
 #define PATIENCE_S 60
+#endif
 #define ADMIN_KEY  "0123456789abcdef:secret"
 /* base64 of ADMIN_KEY */
 #define AUTHORIZED "Authorization: Basic MDEyMzQ1Njc4OWFiY2RlZjpzZWNyZXQ=\r\n"
@@ -24,6 +29,8 @@
 struct http_site {
     char dir[HARNESS_PATH_BYTES];
     struct catalog *catalog;
+    struct connectors *connectors;
+    struct alarms *alarms;
     struct broker *broker;
     struct api *api;
 };
@@ -37,14 +44,26 @@ static inline void http_site_start(struct http_site *site, const struct api_tabl
     site->catalog = catalog_open(site->dir, &err);
     if (site->catalog == NULL)
         fail_msg("%s", err.text);
+    const struct secret_key secret = {{1, 2, 3}};
+    const struct connectors_options connectors = {site->dir, site->catalog, &secret};
+    site->connectors = connectors_open(&connectors, &err);
+    if (site->connectors == NULL)
+        fail_msg("%s", err.text);
+    const struct alarms_options alarms = {.connectors = site->connectors, .asleep = true};
+    site->alarms = alarms_open(&alarms, &err);
+    if (site->alarms == NULL)
+        fail_msg("%s", err.text);
     struct settings *settings = settings_new();
     settings->sys_interval_ms = 0;
     const struct broker_options broker = {.reactors = 2, .catalog = site->catalog, .settings = settings};
     site->broker = broker_start(&broker, &err);
     if (site->broker == NULL)
         fail_msg("%s", err.text);
-    const struct api_options options = {
-        .broker = site->broker, .catalog = site->catalog, .admin_key = STR(ADMIN_KEY)};
+    const struct api_options options = {.broker = site->broker,
+                                        .catalog = site->catalog,
+                                        .connectors = site->connectors,
+                                        .alarms = site->alarms,
+                                        .admin_key = STR(ADMIN_KEY)};
     site->api = api_new(&options);
     if (table != NULL)
         api_register(site->api, table);
@@ -60,6 +79,8 @@ static inline void http_site_end(struct http_site *site)
     api_free(site->api);
     broker_stop(site->broker, 1000);
     broker_free(site->broker);
+    alarms_close(site->alarms);
+    connectors_close(site->connectors);
     catalog_close(site->catalog);
     harness_remove_dir(site->dir);
 }
@@ -132,15 +153,16 @@ static inline unsigned http_status(const struct buf *answer)
 }
 
 /* A request on a connection of its own. `headers` ends with \r\n; body NULL: none. Returns the status. */
-static inline unsigned http_ask(const struct http_site *site, const char *method, const char *path,
-                                const char *headers, const char *body, struct buf *answer)
+static inline unsigned http_ask_typed(const struct http_site *site, const char *method, const char *path,
+                                      const char *headers, const char *type, const char *body,
+                                      struct buf *answer)
 {
     struct buf request = {0};
     int fd = http_connect(site);
     buf_printf(&request, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s", method, path,
                headers);
     if (body != NULL)
-        buf_printf(&request, "Content-Type: application/json\r\nContent-Length: %zu\r\n", strlen(body));
+        buf_printf(&request, "Content-Type: %s\r\nContent-Length: %zu\r\n", type, strlen(body));
     buf_append_str(&request, STR("\r\n"));
     if (body != NULL)
         buf_append_str(&request, str_of(body));
@@ -150,6 +172,12 @@ static inline unsigned http_ask(const struct http_site *site, const char *method
     close(fd);
     buf_free(&request);
     return http_status(answer);
+}
+
+static inline unsigned http_ask(const struct http_site *site, const char *method, const char *path,
+                                const char *headers, const char *body, struct buf *answer)
+{
+    return http_ask_typed(site, method, path, headers, "application/json", body, answer);
 }
 
 /* The body of an answer, as text; borrows. */
@@ -169,6 +197,7 @@ static inline json_t *http_json(struct buf *answer)
 }
 
 /* Waits for a condition that another thread brings about. */
+#ifndef WAIT_FOR
 #define WAIT_FOR(condition)                                                               \
     do {                                                                                  \
         int64_t until_ = clock_mono_ms() + PATIENCE_S * 1000;                             \
@@ -178,5 +207,6 @@ static inline json_t *http_json(struct buf *answer)
             usleep(1000);                                                                 \
         }                                                                                 \
     } while (0)
+#endif
 
 #endif

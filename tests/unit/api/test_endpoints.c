@@ -58,6 +58,8 @@ static bool allowed(const struct api_route *route, enum api_role role)
     case API_PUBLIC: return true;
     case API_ANY_ROLE: return role != API_ROLE_NONE;
     case API_READ: return role == API_ROLE_VIEWER;
+    case API_READ_STATIONS: return role == API_ROLE_VIEWER || role == API_ROLE_CONSUMER;
+    case API_CONSUME: return role == API_ROLE_CONSUMER;
     case API_PUBLISH: return role == API_ROLE_PUBLISHER;
     case API_ADMINISTER: break;
     }
@@ -68,11 +70,13 @@ static bool allowed(const struct api_route *route, enum api_role role)
 static void test_every_route_refuses_who_may_not(void **state)
 {
     struct http_site *site = *state;
-    static const enum api_role roles[] = {API_ROLE_NONE, API_ROLE_VIEWER, API_ROLE_PUBLISHER};
+    static const enum api_role roles[] = {API_ROLE_NONE, API_ROLE_VIEWER, API_ROLE_PUBLISHER,
+                                          API_ROLE_CONSUMER};
     char headers[LENGTH(roles)][HEADER_BYTES] = {""};
     struct buf answer = {0};
     make_key(site, "viewer", headers[1]);
     make_key(site, "publisher", headers[2]);
+    make_key(site, "consumer", headers[3]);
     for (size_t i = 0; i < site->api->entry_count; i++) {
         const struct api_route *route = site->api->entries[i].route;
         char path[256];
@@ -111,6 +115,37 @@ static void test_secrets_are_in_no_answer(void **state)
         CHECK(strstr(buf_cstr(&answer), "argon2") == NULL && strstr(buf_cstr(&answer), "sesame") == NULL &&
                   strstr(buf_cstr(&answer), "secret") == NULL && strstr(buf_cstr(&answer), password) == NULL,
               "%s: %s", *row, buf_cstr(&answer));
+    }
+    buf_free(&answer);
+}
+
+static void test_the_secret_of_a_connector_is_in_no_answer(void **state)
+{
+    struct http_site *site = *state;
+    struct buf answer = {0};
+    static const char object[] =
+        "{\"type\":\"s3\",\"name\":\"a\",\"endpoint\":\"http://127.0.0.1:1\",\"enable\":false,"
+        "\"access_key_id\":\"id\",\"secret_access_key\":\"open sesame\"}";
+    static const struct {
+        const char *method;
+        const char *path;
+        const char *body;
+        unsigned status;
+    } rows[] = {
+        {"POST", "/api/v5/connectors", object, 201},
+        {"POST", "/api/v5/connectors", object, 400},
+        {"GET", "/api/v5/connectors", NULL, 200},
+        {"GET", "/api/v5/connectors/s3:a", NULL, 200},
+        {"PUT", "/api/v5/connectors/s3:a", object, 200},
+        {"PUT", "/api/v5/connectors/s3:a", "{\"secret_access_key\":\"open sesame\",\"port\":0}", 400},
+        {"POST", "/api/v5/connectors_probe", object, 400},
+    };
+    TABLE_EACH(row, rows)
+    {
+        unsigned status = http_ask(site, row->method, row->path, AUTHORIZED, row->body, &answer);
+        CHECK(status == row->status, "%s %s: %s", row->method, row->path, buf_cstr(&answer));
+        CHECK(strstr(buf_cstr(&answer), "sesame") == NULL, "%s %s: %s", row->method, row->path,
+              buf_cstr(&answer));
     }
     buf_free(&answer);
 }
@@ -178,5 +213,6 @@ static void test_labels_are_escaped(void **state)
 #define SITE(test) cmocka_unit_test_setup_teardown(test, start, end)
 
 RUN_TESTS(SITE(test_every_route_refuses_who_may_not), SITE(test_secrets_are_in_no_answer),
+          SITE(test_the_secret_of_a_connector_is_in_no_answer),
           SITE(test_a_key_that_is_disabled_or_expired_is_refused), SITE(test_figures_are_in_the_text_format),
           cmocka_unit_test(test_labels_are_escaped))

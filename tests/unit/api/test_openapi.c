@@ -133,7 +133,16 @@ static void check_schema(json_t *schema, const char *where)
     json_t *member;
     size_t i;
     CHECK(json_is_object(schema), "%s", where);
-    bool known = json_object_get(schema, "$ref") != NULL || json_object_get(schema, "oneOf") != NULL;
+    static const char *const several[] = {"oneOf", "anyOf", "allOf"};
+    bool known = json_object_get(schema, "$ref") != NULL;
+    TABLE_EACH(key, several)
+    {
+        json_array_foreach(json_object_get(schema, *key), i, member)
+        {
+            check_schema(member, where);
+            known = true;
+        }
+    }
     for (i = 0; i < LENGTH(types); i++)
         known = known || (type != NULL && strcmp(type, types[i]) == 0);
     CHECK(known, "%s: %s", where, type != NULL ? type : "no type");
@@ -142,10 +151,6 @@ static void check_schema(json_t *schema, const char *where)
     json_object_foreach(json_object_get(schema, "properties"), name, member)
     {
         check_schema(member, name);
-    }
-    json_array_foreach(json_object_get(schema, "oneOf"), i, member)
-    {
-        check_schema(member, where);
     }
     json_array_foreach(json_object_get(schema, "required"), i, member)
     {

@@ -14,7 +14,7 @@ struct login {
 
 static bool check(struct tokens *tokens, struct login *login, int64_t now_ms)
 {
-    return tokens_check(tokens, str_of(login->text), now_ms, login->user, login->hash);
+    return tokens_check(tokens, str_of(login->text), TOKEN_OF_BEARER, now_ms, login->user, login->hash);
 }
 
 static void test_a_token_names_its_user_until_an_hour_after_its_last_use(void **state)
@@ -22,7 +22,7 @@ static void test_a_token_names_its_user_until_an_hour_after_its_last_use(void **
     (void)state;
     struct tokens *tokens = tokens_new();
     struct login login;
-    tokens_issue(tokens, "alice", 1000, login.text);
+    tokens_issue(tokens, "alice", TOKEN_OF_BEARER, 1000, login.text);
     assert_true(check(tokens, &login, 2000));
     assert_string_equal(login.user, "alice");
     assert_true(check(tokens, &login, 2000 + HOUR_MS - 1)); /* prolongs it */
@@ -36,8 +36,8 @@ static void test_tokens_differ_and_others_are_unknown(void **state)
     (void)state;
     struct tokens *tokens = tokens_new();
     struct login one, two, wrong;
-    tokens_issue(tokens, "alice", 0, one.text);
-    tokens_issue(tokens, "alice", 0, two.text);
+    tokens_issue(tokens, "alice", TOKEN_OF_BEARER, 0, one.text);
+    tokens_issue(tokens, "alice", TOKEN_OF_BEARER, 0, two.text);
     assert_string_not_equal(one.text, two.text);
     wrong = one;
     wrong.text[5] = wrong.text[5] == 'a' ? 'b' : 'a';
@@ -47,15 +47,33 @@ static void test_tokens_differ_and_others_are_unknown(void **state)
     tokens_free(tokens);
 }
 
+static void test_a_token_is_of_one_kind_and_has_one_page_key(void **state)
+{
+    (void)state;
+    struct tokens *tokens = tokens_new(), *others = tokens_new();
+    struct login cookie;
+    char key[TOKEN_TEXT_BYTES], same[TOKEN_TEXT_BYTES], other[TOKEN_TEXT_BYTES];
+    tokens_issue(tokens, "alice", TOKEN_OF_COOKIE, 1, cookie.text);
+    assert_false(check(tokens, &cookie, 2));
+    assert_true(tokens_check(tokens, str_of(cookie.text), TOKEN_OF_COOKIE, 2, cookie.user, cookie.hash));
+    tokens_page_key(tokens, str_of(cookie.text), key);
+    tokens_page_key(tokens, str_of(cookie.text), same);
+    tokens_page_key(others, str_of(cookie.text), other); /* of another process */
+    assert_string_equal(key, same);
+    assert_string_not_equal(key, other);
+    tokens_free(tokens);
+    tokens_free(others);
+}
+
 static void test_logging_out_ends_one_token_and_a_new_password_the_others(void **state)
 {
     (void)state;
     struct tokens *tokens = tokens_new();
     struct login a, b, c, other;
-    tokens_issue(tokens, "alice", 1, a.text);
-    tokens_issue(tokens, "alice", 1, b.text);
-    tokens_issue(tokens, "alice", 1, c.text);
-    tokens_issue(tokens, "bob", 1, other.text);
+    tokens_issue(tokens, "alice", TOKEN_OF_BEARER, 1, a.text);
+    tokens_issue(tokens, "alice", TOKEN_OF_BEARER, 1, b.text);
+    tokens_issue(tokens, "alice", TOKEN_OF_BEARER, 1, c.text);
+    tokens_issue(tokens, "bob", TOKEN_OF_BEARER, 1, other.text);
     assert_true(check(tokens, &a, 2));
     tokens_drop(tokens, a.hash);
     assert_false(check(tokens, &a, 3));
@@ -72,10 +90,10 @@ static void test_the_oldest_token_makes_room(void **state)
     (void)state;
     struct tokens *tokens = tokens_new();
     struct login first, last = {0};
-    tokens_issue(tokens, "alice", 1, first.text);
+    tokens_issue(tokens, "alice", TOKEN_OF_BEARER, 1, first.text);
     for (int i = 0; i < 1000; i++) {
         assert_true(i == 0 || check(tokens, &last, 3 + i));
-        tokens_issue(tokens, "alice", 2 + i, last.text);
+        tokens_issue(tokens, "alice", TOKEN_OF_BEARER, 2 + i, last.text);
     }
     assert_false(check(tokens, &first, 2000));
     assert_true(check(tokens, &last, 2000));
@@ -158,6 +176,7 @@ static void test_roles_have_names(void **state)
 
 RUN_TESTS(cmocka_unit_test(test_a_token_names_its_user_until_an_hour_after_its_last_use),
           cmocka_unit_test(test_tokens_differ_and_others_are_unknown),
+          cmocka_unit_test(test_a_token_is_of_one_kind_and_has_one_page_key),
           cmocka_unit_test(test_logging_out_ends_one_token_and_a_new_password_the_others),
           cmocka_unit_test(test_the_oldest_token_makes_room),
           cmocka_unit_test(test_five_failures_of_one_user_from_one_address_are_enough_for_a_minute),

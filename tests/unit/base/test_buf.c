@@ -256,6 +256,42 @@ static void test_json_of_random_bytes_is_valid_and_of_text_reads_back(void **sta
     buf_free(&back);
 }
 
+static void test_units_are_the_largest_that_fit_and_read_back(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t value;
+        const char *duration;
+        const char *size;
+    } rows[] = {
+        {0, "0", "0"},
+        {1, "1ms", "1"},
+        {1023, "1023ms", "1023"},
+        {1024, "1024ms", "1KiB"},
+        {15000, "15s", "15000"},
+        {5400000, "90m", "5400000"},
+        {604800000, "7d", "590625KiB"},
+        {UINT64_C(10) << 30, "10737418240ms", "10GiB"},
+        {UINT64_C(1536) << 20, "1610612736ms", "1536MiB"},
+        {INT64_MAX, "9223372036854775807ms", "9223372036854775807"},
+    };
+    TABLE_EACH(row, rows)
+    {
+        struct buf duration = {0}, size = {0};
+        int64_t ms;
+        uint64_t bytes;
+        buf_append_duration_ms(&duration, (int64_t)row->value);
+        buf_append_size(&size, row->value);
+        CHECK(str_is(buf_str(&duration), row->duration), "%s", buf_cstr(&duration));
+        CHECK(str_is(buf_str(&size), row->size), "%s", buf_cstr(&size));
+        CHECK(str_to_duration_ms(buf_str(&duration), &ms, NULL) && (uint64_t)ms == row->value, "%s",
+              row->duration);
+        CHECK(str_to_bytes(buf_str(&size), &bytes, NULL) && bytes == row->value, "%s", row->size);
+        buf_free(&duration);
+        buf_free(&size);
+    }
+}
+
 RUN_TESTS(cmocka_unit_test(test_zero_state_owns_nothing),
           cmocka_unit_test(test_reserve_makes_room_behind_the_content),
           cmocka_unit_test(test_appending_many_times_reallocates_seldom),
@@ -264,4 +300,5 @@ RUN_TESTS(cmocka_unit_test(test_zero_state_owns_nothing),
           cmocka_unit_test(test_reset_keeps_the_memory),
           cmocka_unit_test(test_random_use_agrees_with_a_plain_array),
           cmocka_unit_test(test_a_size_that_overflows_ends_the_process), cmocka_unit_test(test_json_strings),
-          cmocka_unit_test(test_json_of_random_bytes_is_valid_and_of_text_reads_back))
+          cmocka_unit_test(test_json_of_random_bytes_is_valid_and_of_text_reads_back),
+          cmocka_unit_test(test_units_are_the_largest_that_fit_and_read_back))

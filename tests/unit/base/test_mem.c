@@ -112,6 +112,21 @@ static void test_fail_at_zero_switches_off(void **state)
     mem_free(block);
 }
 
+static void test_fail_from_fails_the_nth_call_and_all_behind_it(void **state)
+{
+    (void)state;
+    mem_fail_from(2);
+    for (unsigned call = 1; call <= 4; call++) {
+        void *block = mem_try_alloc(8);
+        CHECK((block == NULL) == (call >= 2), "call %u", call);
+        mem_free(block);
+    }
+    mem_fail_at(0);
+    void *block = mem_try_alloc(8);
+    assert_non_null(block);
+    mem_free(block);
+}
+
 static void test_fail_at_leaves_mem_alloc_alone(void **state)
 {
     (void)state;
@@ -192,6 +207,7 @@ RUN_TESTS(cmocka_unit_test(test_alloc_of_nothing_is_a_block), cmocka_unit_test(t
           cmocka_unit_test(test_wipe_overwrites_with_zeros),
           cmocka_unit_test(test_fail_at_fails_the_nth_call_and_no_other),
           cmocka_unit_test(test_fail_at_zero_switches_off),
+          cmocka_unit_test(test_fail_from_fails_the_nth_call_and_all_behind_it),
           cmocka_unit_test(test_fail_at_leaves_mem_alloc_alone),
           cmocka_unit_test(test_failed_realloc_leaves_the_block),
           cmocka_unit_test(test_try_alloc_of_too_much_is_null),

@@ -337,6 +337,37 @@ static void test_every_job_of_many_threads_runs_once(void **state)
     }
 }
 
+static void test_a_condition_is_waited_for_in_real_time_and_no_shorter(void **state)
+{
+    (void)state;
+    static const int64_t waits_ms[] = {0, 1, 20, 1001};
+    for (size_t i = 0; i < LENGTH(waits_ms); i++) {
+        struct timespec before, after;
+        clock_gettime(CLOCK_MONOTONIC, &before);
+        const struct timespec until = cond_in_ms(waits_ms[i]);
+        clock_gettime(CLOCK_MONOTONIC, &after);
+        int64_t least_ns = (before.tv_sec * INT64_C(1000000000)) + before.tv_nsec + waits_ms[i] * 1000000;
+        int64_t most_ns = (after.tv_sec * INT64_C(1000000000)) + after.tv_nsec + waits_ms[i] * 1000000;
+        int64_t until_ns = (until.tv_sec * INT64_C(1000000000)) + until.tv_nsec;
+        assert_true(until.tv_nsec >= 0 && until.tv_nsec < 1000000000);
+        assert_true(until_ns >= least_ns && until_ns <= most_ns);
+    }
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t never;
+    cond_init_monotonic(&never);
+    const struct timespec until = cond_in_ms(20);
+    struct timespec now;
+    int woken = 0;
+    pthread_mutex_lock(&lock);
+    while (woken == 0)
+        woken = pthread_cond_timedwait(&never, &lock, &until);
+    pthread_mutex_unlock(&lock);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    assert_int_equal(woken, ETIMEDOUT);
+    assert_true(now.tv_sec > until.tv_sec || (now.tv_sec == until.tv_sec && now.tv_nsec >= until.tv_nsec));
+    pthread_cond_destroy(&never);
+}
+
 RUN_TESTS(cmocka_unit_test(test_a_thread_has_its_name_and_takes_no_signals),
           cmocka_unit_test(test_a_thread_that_cannot_start_is_an_error),
           cmocka_unit_test(test_a_pool_that_cannot_start_is_an_error_and_leaves_nothing),
@@ -345,4 +376,5 @@ RUN_TESTS(cmocka_unit_test(test_a_thread_has_its_name_and_takes_no_signals),
           cmocka_unit_test(test_a_stopping_pool_refuses_jobs_and_runs_what_it_has),
           cmocka_unit_test(test_a_job_may_submit_itself_again_and_free_itself),
           cmocka_unit_test(test_workers_run_side_by_side),
-          cmocka_unit_test(test_every_job_of_many_threads_runs_once))
+          cmocka_unit_test(test_every_job_of_many_threads_runs_once),
+          cmocka_unit_test(test_a_condition_is_waited_for_in_real_time_and_no_shorter))

@@ -181,7 +181,9 @@ static inline void put_held(struct buf *text, const struct message *message, con
 static inline void put_received(struct buf *text, const struct packet_id_set *set)
 {
     for (uint32_t i = 0; i < set->count; i++)
-        buf_printf(text, "%s%u", i == 0 ? "; received " : " ", set->ids[i]);
+        buf_printf(text, "%s%u (%u)", i == 0 ? "; received " : " ", set->ids[i].id, set->ids[i].exchange);
+    if (set->last_exchange != 0)
+        buf_printf(text, "; %u exchanges", set->last_exchange);
 }
 
 static inline void put_in_flight_text(struct inflight_entry *entry, void *arg)

@@ -485,6 +485,44 @@ static void test_a_stream_in_single_bytes_is_the_same_stream(void **state)
     client_bye(&client);
 }
 
+/* ---- Memory ---------------------------------------------------------------------------------------------- */
+
+static void count_extras(struct shard *shard, void *arg)
+{
+    LIST_EACH(it, &shard->connections)
+    *(unsigned *)arg += CONTAINER_OF(it, struct connection, all)->extras != NULL;
+}
+
+static unsigned extras_of(const struct site *site)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < REACTORS; i++)
+        on_shard(site, i, count_extras, &count);
+    return count;
+}
+
+static void test_a_client_that_has_subscribed_takes_no_more_memory_than_its_subscriptions(void **state)
+{
+    struct client once, kept, other;
+    CLIENT_CONNECT(&once, *state, false, .id = "subscribes");
+    CLIENT_CONNECT(&kept, *state, false, .id = "subscribes for long",
+                   .keep = true); /* SUBACK waits for the disk */
+    subscribe_to(&once, "m/1", 1);
+    subscribe_to(&kept, "m/2", 1);
+    assert_int_equal(extras_of(*state), 0);
+    CLIENT_CONNECT(&other, *state, false, .id = "has aliases", .alias_maximum = 1);
+    subscribe_to(&other, "m/3", 0);
+    say_publish(&once, "m/3", 0, 0, "1");
+    EXPECT(&other, "PUBLISH m/3 qos 0 alias 1 \"1\"");
+    subscribe_to(&other, "m/4", 0);
+    assert_int_equal(extras_of(*state), 1); /* they are still known */
+    say_publish(&once, "m/3", 0, 0, "2");
+    EXPECT(&other, "PUBLISH  qos 0 alias 1 \"2\"");
+    client_bye(&other);
+    client_bye(&kept);
+    client_bye(&once);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
 
 RUN_TESTS(TEST(test_a_message_arrives_once_with_the_lower_qos_whatever_the_versions),
@@ -501,4 +539,5 @@ RUN_TESTS(TEST(test_a_message_arrives_once_with_the_lower_qos_whatever_the_versi
           TEST(test_a_take_over_after_disconnect_publishes_no_will),
           TEST(test_packets_that_break_the_protocol_end_the_connection),
           TEST(test_a_stream_that_does_not_begin_with_connect_is_closed),
-          TEST(test_a_stream_in_single_bytes_is_the_same_stream))
+          TEST(test_a_stream_in_single_bytes_is_the_same_stream),
+          TEST(test_a_client_that_has_subscribed_takes_no_more_memory_than_its_subscriptions))

@@ -331,6 +331,7 @@ static void test_a_set_of_packet_identifiers_holds_what_was_added(void **state)
     struct random random;
     struct packet_id_set set = {0};
     static bool held[65536];
+    static uint32_t numbers[65536];
     uint32_t count = 0;
     random_seed(&random, harness_seed());
     memset(held, 0, sizeof(held));
@@ -340,7 +341,8 @@ static void test_a_set_of_packet_identifiers_holds_what_was_added(void **state)
         bool was = held[id];
         switch (random_below(&random, 3)) {
         case 0:
-            CHECK(packet_id_set_add(&set, id) == !was, "%u", id);
+            CHECK(packet_id_set_add(&set, id, (uint32_t)i + 1) == !was, "%u", id);
+            numbers[id] = was ? numbers[id] : (uint32_t)i + 1;
             held[id] = true;
             count += !was;
             break;
@@ -349,7 +351,9 @@ static void test_a_set_of_packet_identifiers_holds_what_was_added(void **state)
             held[id] = false;
             count -= was;
             break;
-        default: CHECK(packet_id_set_has(&set, id) == was, "%u", id);
+        default:
+            CHECK(packet_id_set_has(&set, id) == was, "%u", id);
+            CHECK(packet_id_set_exchange(&set, id) == (was ? numbers[id] : 0), "%u", id);
         }
         assert_int_equal(set.count, count);
     }
@@ -357,8 +361,24 @@ static void test_a_set_of_packet_identifiers_holds_what_was_added(void **state)
     assert_int_equal(set.count, 0);
     assert_false(packet_id_set_has(&set, 1));
     assert_false(packet_id_set_remove(&set, 1));
-    assert_true(packet_id_set_add(&set, 65535));
+    for (unsigned id = 1; id <= 65535; id++)
+        assert_true(packet_id_set_add(&set, (uint16_t)id, 0));
+    assert_int_equal(set.count, 65535);
     assert_true(packet_id_set_has(&set, 65535));
+    packet_id_set_clear(&set);
+}
+
+static void test_exchanges_are_counted_whether_they_are_in_the_set_or_not(void **state)
+{
+    (void)state;
+    struct packet_id_set set = {0};
+    assert_int_equal(packet_id_set_next_exchange(&set), 1);
+    packet_id_set_add(&set, 7, UINT32_MAX - 1);
+    packet_id_set_add(&set, 8, 0); /* has none */
+    packet_id_set_remove(&set, 7);
+    assert_int_equal(packet_id_set_next_exchange(&set), UINT32_MAX);
+    packet_id_set_add(&set, 7, UINT32_MAX);
+    assert_int_equal(packet_id_set_next_exchange(&set), 1); /* 0 means none */
     packet_id_set_clear(&set);
 }
 
@@ -410,4 +430,5 @@ RUN_TESTS(cmocka_unit_test(test_entries_are_restored_under_their_identifiers_and
           cmocka_unit_test(test_every_identifier_but_0_can_be_in_flight),
           cmocka_unit_test(test_a_table_exists_only_while_something_is_in_flight),
           cmocka_unit_test(test_entries_may_be_removed_while_they_are_walked),
-          cmocka_unit_test(test_a_set_of_packet_identifiers_holds_what_was_added))
+          cmocka_unit_test(test_a_set_of_packet_identifiers_holds_what_was_added),
+          cmocka_unit_test(test_exchanges_are_counted_whether_they_are_in_the_set_or_not))

@@ -1,6 +1,6 @@
 varve_test(broker router route_cache share)
 varve_test(broker acl filter_relation settings session_queue)
 varve_test(broker inflight message retained ticket broker mixed reactors stop limits)
-varve_test(broker feed service)
+varve_test(broker feed service events)
 varve_test(broker review origin users repairs admin)
-varve_test(broker journal journal_replay journal_disk journal_compact)
+varve_test(broker journal journal_replay journal_disk journal_busy journal_compact)

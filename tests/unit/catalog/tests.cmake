@@ -1,1 +1,1 @@
-varve_test(catalog users writer open crash faults seal)
+varve_test(catalog objects users writer open crash faults seal)

@@ -101,6 +101,9 @@ static const struct row rows[] = {
     SETTING("client_limits.messages_per_second", "11", client_rate.messages_per_second, 11),
     SETTING("client_limits.bytes_per_second", "12KiB", client_rate.bytes_per_second, 12288),
     SETTING("sys_topics.interval", "0", sys_interval_ms, 0),
+    CONFIG("rule_engine.ignore_sys_message", "false", rules.ignore_sys_messages, false),
+    CONFIG("rule_engine.jq_function_default_timeout", "2s", rules.jq_timeout_ms, 2000),
+    CONFIG("rule_engine.kv_store_max_bytes", "1MiB", rules.kv_bytes_max, 1048576),
     SETTING("authentication.password.enabled", "false", auth.password, 0),
     SETTING("authentication.scram.enabled", "false", auth.scram, 0),
     SETTING("authentication.client_certificate.username", "san", auth.certificate_user, CERTIFICATE_USER_SAN),
@@ -384,6 +387,9 @@ static void test_what_is_wrong_is_named(void **state)
          "--set: mqtt.max_packet_bytes: is at most 256 MiB, MQTT's own limit"},
         {"mqtt.server_keep_alive=65536s", "--set: mqtt.server_keep_alive: is from 0s to 65535s"},
         {"mqtt.connect_timeout=999ms", "--set: mqtt.connect_timeout: is from 1s to 3600s"},
+        {"rule_engine.jq_function_default_timeout=11s",
+         "--set: rule_engine.jq_function_default_timeout: is 1ms to 10s"},
+        {"rule_engine.kv_store_max_bytes=0", "--set: rule_engine.kv_store_max_bytes: is 1 or more"},
         {"stations.segment_bytes=65535", "--set: stations.segment_bytes: is from 64KiB to 1GiB"},
         {"stations.segment_bytes=2GiB", "--set: stations.segment_bytes: is from 64KiB to 1GiB"},
         {"sessions.max_expiry=50000d", "--set: sessions.max_expiry: is at most 4294967294 seconds, or never"},
@@ -403,6 +409,13 @@ static void test_what_is_wrong_is_named(void **state)
          "--set: listeners.ssl.default.tls.ca: is needed to check client certificates"},
         {"listeners.ssl.default.tls={cert: /c, key: /k, sni: [{host: h, cert: /c}]}",
          "--set: listeners.ssl.default.tls.sni[0]: needs host, cert and key"},
+        {"listeners.ssl.default.bind=*:8883", "--set: listeners.ssl.default.tls.cert: is missing: without a "
+                                              "certificate this listener does not listen"},
+        {"listeners.tcp.default.bind=1883", "--set: listeners.tcp.default.bind: expected HOST:PORT, such as "
+                                            "127.0.0.1:1883, [::1]:1883 or *:1883, not \"1883\""},
+        {"listeners.http.bind=localhost:65536",
+         "--set: listeners.http.bind: expected HOST:PORT, such as "
+         "127.0.0.1:1883, [::1]:1883 or *:1883, not \"localhost:65536\""},
         {"listeners.tcp.default.path=/mqtt", "--set: listeners.tcp.default.path: unknown key"},
         {"listeners.udp.default.bind=:1", "--set: listeners.udp: unknown key"},
         {"listeners.tcp.xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx={}",

@@ -72,7 +72,9 @@ struct sim_disk {
         char path[SIM_NAME]; /* of a directory */
     } fds[SIM_FDS];
     bool locked;
-    bool dead; /* all calls fail without effect, until the next generation */
+    bool dead;                  /* all calls fail without effect, until the next generation */
+    bool replaced;              /* the last rename has put a segment in the place of another */
+    unsigned replaced_unsynced; /* so often the directory could not be synced then */
     uint64_t calls;
     struct log_io io;
 };
@@ -375,8 +377,12 @@ static inline bool sim_is_in(const char *name, const char *dir)
 static inline int sim_sync_dir(void *ctx, int dir)
 {
     struct sim_disk *disk = ctx;
-    if (sim_refuses(disk, disk->faults.dir_sync_eio))
+    bool replaced = disk->replaced;
+    disk->replaced = false;
+    if (sim_refuses(disk, disk->faults.dir_sync_eio)) {
+        disk->replaced_unsynced += replaced && !disk->dead;
         return -EIO;
+    }
     int left = 0;
     for (int i = 0; i < disk->journal_count; i++) {
         if (sim_is_in(disk->journal[i].name, disk->fds[dir].path)) {
@@ -544,6 +550,7 @@ static inline int sim_rename(void *ctx, const char *from, const char *to)
     int at = sim_find(&disk->seen, from);
     if (at < 0)
         return -ENOENT;
+    disk->replaced = str_ends(str_of(to), STR(".seg")) && sim_find(&disk->seen, to) >= 0;
     struct sim_change change = {.kind = SIM_RENAME, .file = disk->seen.entries[at].file};
     strcpy(change.name, from);
     strcpy(change.to, to);

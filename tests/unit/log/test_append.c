@@ -114,6 +114,39 @@ static void test_compressed_batches_read_as_they_were(void **state)
     bed_remove(&plain);
 }
 
+/* However small they are on disk: who reads asks for bytes in memory. */
+static void test_a_read_is_bounded_by_what_batches_become(void **state)
+{
+    (void)state;
+    enum { COUNT = 63, BATCH_BYTES = 16384, READ = 4 * BATCH_BYTES };
+    struct bed bed;
+    bed_make(&bed);
+    bed.options = (struct log_options){.sync_ms = LOG_SYNC_NONE, .compress = true};
+    bed.engine_options.tail_bytes = 1;
+    bed_open(&bed);
+    for (int i = 0; i < COUNT; i++) {
+        struct appended appended;
+        appended_init(&appended);
+        memset(log_batch_add(&appended.batch, 0, BATCH_BYTES), 'x', BATCH_BYTES);
+        assert_true(log_append(bed.log, &appended.batch, NULL));
+        appended_wait(&bed, &appended);
+    }
+    assert_true(bed.log->active.data_bytes < READ);
+    bed_reopen(&bed);
+    for (uint64_t offset = 0; offset < COUNT;) {
+        struct log_chunk *chunk, *one;
+        assert_int_equal(log_read(bed.log, offset, READ, 0, &chunk, NULL), LOG_READ);
+        assert_int_equal(chunk->first_offset, offset);
+        assert_in_range(chunk->bytes, READ - 2 * BATCH_BYTES, READ);
+        assert_int_equal(log_read(bed.log, offset, 1, 0, &one, NULL), LOG_READ);
+        assert_int_equal(one->next_offset, offset + 1);
+        offset = chunk->next_offset;
+        log_chunk_unref(chunk);
+        log_chunk_unref(one);
+    }
+    bed_remove(&bed);
+}
+
 static void test_what_does_not_shrink_by_an_eighth_is_left_as_it_is(void **state)
 {
     (void)state;
@@ -359,6 +392,7 @@ static void test_verifying_counts_what_is_there(void **state)
 RUN_TESTS(cmocka_unit_test(test_records_get_offsets_without_gaps), cmocka_unit_test(test_segments_join),
           cmocka_unit_test(test_trimming_is_exact_to_the_record),
           cmocka_unit_test(test_compressed_batches_read_as_they_were),
+          cmocka_unit_test(test_a_read_is_bounded_by_what_batches_become),
           cmocka_unit_test(test_what_does_not_shrink_by_an_eighth_is_left_as_it_is),
           cmocka_unit_test(test_a_batch_over_the_limit_is_too_large),
           cmocka_unit_test(test_a_full_queue_is_busy_until_it_is_written),

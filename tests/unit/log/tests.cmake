@@ -1,1 +1,1 @@
-varve_test(log append damage faults histories seek marks threads wait)
+varve_test(log tiering append damage faults histories seek marks memory threads wait)

@@ -200,6 +200,52 @@ static void test_idle_reactor_sleeps(void **state)
     server_stop(&server);
 }
 
+/* ---- The pulse ------------------------------------------------------------------------------------------- */
+
+static atomic_bool may_go_on;
+static atomic_bool hangs;
+
+static void hang(struct reactor *reactor, struct mail *mail)
+{
+    (void)reactor;
+    (void)mail;
+    atomic_store(&hangs, true);
+    while (!atomic_load(&may_go_on))
+        usleep(1000);
+}
+
+static void test_pulse_counts_the_reactors_that_hang_and_those_alone(void **state)
+{
+    (void)state;
+    struct server server = {0};
+    server_start_group(&server, &(struct reactor_group_options){.count = 3});
+    assert_int_equal(reactor_group_pulse(server.group), 0);
+    for (unsigned i = 0; i < 3; i++)
+        on_reactor(reactor_at(server.group, i), nothing, NULL); /* behind the pulse */
+    assert_int_equal(reactor_group_pulse(server.group), 0);
+    for (unsigned i = 0; i < 3; i++)
+        on_reactor(reactor_at(server.group, i), nothing, NULL);
+
+    struct mail letter = {.run = hang};
+    atomic_store(&may_go_on, false);
+    atomic_store(&hangs, false);
+    reactor_post(reactor_at(server.group, 1), &letter);
+    WAIT_FOR(atomic_load(&hangs));
+    assert_int_equal(reactor_group_pulse(server.group), 0); /* it is asked only here */
+    on_reactor(reactor_at(server.group, 0), nothing, NULL);
+    on_reactor(reactor_at(server.group, 2), nothing, NULL);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(reactor_group_pulse(server.group), 1);
+        on_reactor(reactor_at(server.group, 0), nothing, NULL);
+        on_reactor(reactor_at(server.group, 2), nothing, NULL);
+    }
+
+    atomic_store(&may_go_on, true);
+    on_reactor(reactor_at(server.group, 1), nothing, NULL);
+    assert_int_equal(reactor_group_pulse(server.group), 0);
+    server_stop(&server);
+}
+
 /* ---- Timers ---------------------------------------------------------------------------------------------- */
 
 enum { TIMERS = 500 };
@@ -521,6 +567,7 @@ int main(void)
         cmocka_unit_test(test_mail_wakes_a_sleeping_reactor),
         cmocka_unit_test(test_hooks_run_on_each_reactor),
         cmocka_unit_test(test_idle_reactor_sleeps),
+        cmocka_unit_test(test_pulse_counts_the_reactors_that_hang_and_those_alone),
         cmocka_unit_test(test_timers_fire_in_order_and_never_early),
         cmocka_unit_test(test_timer_that_sets_itself_does_not_stop_the_loop),
         cmocka_unit_test(test_timeout_comes_after_silence_and_never_early),

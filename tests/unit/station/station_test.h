@@ -7,14 +7,19 @@
 #include "log/io.h"
 #include "station/station_internal.h"
 
+#include <limits.h>
+
 /* The system's disk, which can be full, and can have nothing in memory. */
 static atomic_bool disk_full, disk_cold;
+static atomic_long disk_writes_left = LONG_MAX; /* then it is full */
 /* What workers read waits, or fails. Waiting ends when the stations are closed. */
 static atomic_bool workers_held, workers_fail;
 static _Atomic(struct stations *) held_stations;
 
 static inline int64_t disk_pwritev(void *ctx, int fd, const struct iovec *parts, int count, uint64_t position)
 {
+    if (atomic_fetch_sub(&disk_writes_left, 1) <= 0)
+        atomic_store(&disk_full, true);
     return atomic_load(&disk_full) ? -ENOSPC : log_io_system.pwritev(ctx, fd, parts, count, position);
 }
 
@@ -52,6 +57,7 @@ struct depot {
     struct worker_pool *workers;
     struct stations *stations;
     unsigned reactors; /* 0: no broker runs */
+    bool durable;      /* sessions have a journal */
 };
 
 static inline void depot_open(struct depot *depot)
@@ -83,11 +89,15 @@ static inline void depot_open(struct depot *depot)
     atomic_store(&held_stations, depot->stations);
     if (depot->reactors == 0)
         return;
+    char sessions_dir[HARNESS_PATH_BYTES + 16];
+    snprintf(sessions_dir, sizeof(sessions_dir), "%s/sessions", depot->site.dir);
     const struct broker_options broker = {
         .reactors = depot->reactors,
         .catalog = depot->site.catalog,
         .settings = quiet_settings(),
         .feeds = stations_provider(depot->stations),
+        .log_engine = depot->durable ? depot->engine : NULL,
+        .sessions_dir = depot->durable ? sessions_dir : NULL,
     };
     depot->site.broker = broker_start(&broker, &err);
     if (depot->site.broker == NULL)
@@ -102,12 +112,17 @@ static inline void depot_open(struct depot *depot)
         fail_msg("%s", err.text);
 }
 
-static inline void depot_start(struct depot *depot, unsigned reactors)
+static inline void depot_start_as(struct depot *depot, unsigned reactors, bool durable)
 {
-    *depot = (struct depot){.reactors = reactors};
+    *depot = (struct depot){.reactors = reactors, .durable = durable};
     log_set_level(LOG_LEVEL_ERROR);
     harness_make_dir(depot->site.dir);
     depot_open(depot);
+}
+
+static inline void depot_start(struct depot *depot, unsigned reactors)
+{
+    depot_start_as(depot, reactors, false);
 }
 
 /* Stops everything; the directory stays. */

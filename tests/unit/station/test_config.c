@@ -6,11 +6,13 @@
 static const char defaults[] =
     "{\"name\":\"x\",\"description\":\"\",\"topics\":[],"
     "\"retention\":{\"age\":\"7d\",\"bytes\":\"0\",\"messages\":0,\"acked\":false},"
-    "\"sync\":\"commit\",\"dedup_window\":\"2m\",\"ack_wait\":\"30s\",\"max_deliveries\":10,"
+    "\"sync\":\"commit\",\"compression\":\"none\",\"dedup_window\":\"2m\",\"ack_wait\":\"30s\",\"max_"
+    "deliveries\":10,"
     "\"max_ack_pending\":1000,\"max_message_bytes\":\"1MiB\","
     "\"tier\":{\"enabled\":false,\"connector\":\"directory:local\",\"bucket\":\"varve\",\"prefix\":"
     "\"stations\","
-    "\"upload_bytes\":\"32MiB\",\"upload_interval\":\"5m\",\"retention_age\":\"0\",\"disk_budget\":\"10GiB\","
+    "\"upload_bytes\":\"32MiB\",\"upload_interval\":\"5m\",\"retention_age\":\"0\",\"scrub_interval\":\"7d\","
+    "\"disk_budget\":\"10GiB\","
     "\"when_full\":\"block\"}}";
 
 static void expect_print(const struct station_config *config, const char *expected)
@@ -40,10 +42,12 @@ static void test_every_field_comes_back_as_it_was_given(void **state)
     static const char all[] =
         "{\"name\":\"a.b_c-1\",\"description\":\"D\\\"\",\"topics\":[\"t/#\",\"+/x\"],"
         "\"retention\":{\"age\":\"90m\",\"bytes\":\"1500\",\"messages\":7,\"acked\":true},"
-        "\"sync\":\"100ms\",\"dedup_window\":\"0\",\"ack_wait\":\"1500ms\",\"max_deliveries\":0,"
+        "\"sync\":\"100ms\",\"compression\":\"zstd\",\"dedup_window\":\"0\",\"ack_wait\":\"1500ms\",\"max_"
+        "deliveries\":0,"
         "\"max_ack_pending\":1,\"max_message_bytes\":\"3KiB\","
         "\"tier\":{\"enabled\":false,\"connector\":\"s3:my\",\"bucket\":\"b\",\"prefix\":\"\","
-        "\"upload_bytes\":\"1GiB\",\"upload_interval\":\"1s\",\"retention_age\":\"365d\",\"disk_budget\":"
+        "\"upload_bytes\":\"1GiB\",\"upload_interval\":\"1s\",\"retention_age\":\"365d\",\"scrub_interval\":"
+        "\"30d\",\"disk_budget\":"
         "\"0\","
         "\"when_full\":\"drop_oldest\"}}";
     struct error err;
@@ -105,8 +109,10 @@ static void test_what_is_no_station_is_refused_with_its_key(void **state)
         {"{\"max_ack_pending\":0}", ERR_INVALID, "max_ack_pending"},
         {"{\"max_message_bytes\":\"65MiB\"}", ERR_INVALID, "max_message_bytes"},
         {"{\"tier\":{\"when_full\":\"panic\"}}", ERR_INVALID, "when_full"},
+        {"{\"compression\":\"gzip\"}", ERR_INVALID, "compression: expected none or zstd"},
+        {"{\"compression\":true}", ERR_INVALID, "compression: expected none or zstd"},
         {"{\"tier\":{\"connector\":\"\"}}", ERR_INVALID, "connector"},
-        {"{\"tier\":{\"enabled\":true}}", ERR_UNSUPPORTED, "not built in yet"},
+        {"{\"tier\":{\"enabled\":1}}", ERR_INVALID, "enabled"},
         {"{\"description\":\"a\",\"description\":\"b\"}", ERR_INVALID, "duplicate"},
     };
     struct error err;
@@ -165,6 +171,14 @@ static void test_filters_of_stations(void **state)
         {"$station/x@time:1700000000123/a", true, "x", START_TIME, 1700000000123, "a"},
         {"$station/x@time:2023-11-14T22:13:20.123Z/a", true, "x", START_TIME, 1700000000123, "a"},
         {"$station/x@time:2023-11-14T23:13:20.123+01:00/a", true, "x", START_TIME, 1700000000123, "a"},
+        {"$station/x@time:2023-11-14T23:13:20.123%2B01:00/a", true, "x", START_TIME, 1700000000123, "a"},
+        {"$station/x@time:2023-11-14T23:13:20.123%2b01:00", true, "x", START_TIME, 1700000000123, ""},
+        {"$station/x@time:2023-11-14 23:13:20.123 01:00/a", true, "x", START_TIME, 1700000000123, "a"},
+        {"$station/x@time:2023-11-14T21:13:20.123-01:00/a", true, "x", START_TIME, 1700000000123, "a"},
+        {"$station/x@time:2023-11-14T23:13:20%2B1:00", false, NULL, 0, 0, NULL},
+        {"$station/x@time:2023-11-14T23:13:20%2B", false, NULL, 0, 0, NULL},
+        {"$station/x@time:%2B01:00", false, NULL, 0, 0, NULL},
+        {"$station/x@time: 01:00", false, NULL, 0, 0, NULL},
         {"$station/x/a@b", true, "x", START_LATEST, 0, "a@b"},
         {"$station/x//", true, "x", START_LATEST, 0, "/"},
         {"$station/", false, NULL, 0, 0, NULL},

@@ -36,6 +36,7 @@ static struct station_message full_message(const struct buf *props)
         .expiry_s = 300,
         .qos = 2,
         .retain = true,
+        .exchange = {.session = UINT64_C(1) << 40 | 5, .number = 70000, .packet_id = 65535},
     };
 }
 
@@ -57,10 +58,13 @@ static void test_everything_comes_back(void **state)
     assert_int_equal(out.qos, 2);
     assert_true(out.retain);
     assert_int_equal(out.expiry_s, 300);
+    assert_true(out.exchange.session == in.exchange.session && out.exchange.number == 70000);
+    assert_int_equal(out.exchange.packet_id, 65535);
+    assert_false(out.exchange.repeated);
     assert_true(envelope_topic(bytes, &topic) && str_equal(topic, in.topic));
     assert_true(envelope_expiry(bytes, &seconds));
     assert_int_equal(seconds, 300);
-    assert_true(envelope_has_id(bytes));
+    assert_true(envelope_is_named(bytes));
     buf_free(&props);
     buf_free(&record);
 }
@@ -76,7 +80,17 @@ static void test_the_layout_is_as_written_down(void **state)
     struct str bytes = encode(&message, &record);
     assert_int_equal(bytes.len, sizeof(expected));
     assert_memory_equal(bytes.data, expected, sizeof(expected));
-    assert_false(envelope_has_id(bytes));
+    assert_false(envelope_is_named(bytes));
+    static const uint8_t exchanged[] = {1,   0x22, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                                        't', 7,    0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 9, 0, 'p'};
+    const struct station_message at_qos_2 = {.topic = STR("t"),
+                                             .payload = STR("p"),
+                                             .qos = 2,
+                                             .exchange = {.session = 7, .number = 8, .packet_id = 9}};
+    bytes = encode(&at_qos_2, &record);
+    assert_int_equal(bytes.len, sizeof(exchanged));
+    assert_memory_equal(bytes.data, exchanged, sizeof(exchanged));
+    assert_true(envelope_is_named(bytes));
     buf_free(&record);
 }
 
@@ -108,7 +122,7 @@ static void test_what_contradicts_itself_is_refused(void **state)
         enum error_code code;
     } rows[] = {
         {0, 0, ERR_CORRUPT},          {0, 2, ERR_UNSUPPORTED}, {1, 3, ERR_CORRUPT}, /* QoS 3 */
-        {1, 0x20, ERR_CORRUPT},                                                     /* an unknown flag */
+        {1, 0x40, ERR_CORRUPT},                                                     /* an unknown flag */
         {1, 2 | 4 | 8, ERR_CORRUPT},                                                /* no expiry flag */
         {1, 2 | 4 | 16, ERR_CORRUPT},                                               /* no id flag */
         {2, 0, ERR_CORRUPT},                                                        /* no topic */

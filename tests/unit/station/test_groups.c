@@ -423,9 +423,9 @@ static void test_a_station_with_members_is_not_deleted_unless_forced(void **stat
     CLIENT_CONNECT(&client, &depot.site, false, .id = "m", .keep = true);
     subscribe_to(&client, "$share/g/$station/x", 1);
     WAIT_FOR(info_of(&depot, "g").members == 1);
-    ASSERT_FAILS(stations_delete(depot.stations, STR("x"), false, &err), err, ERR_BUSY);
+    ASSERT_FAILS(stations_delete(depot.stations, STR("x"), false, false, &err), err, ERR_BUSY);
     ASSERT_FAILS(station_group_delete(depot.stations, STR("x"), STR("g"), false, &err), err, ERR_BUSY);
-    ASSERT_OK(stations_delete(depot.stations, STR("x"), true, &err), err);
+    ASSERT_OK(stations_delete(depot.stations, STR("x"), true, false, &err), err);
     ASSERT_FAILS(station_group_delete(depot.stations, STR("x"), STR("g"), false, &err), err, ERR_NOT_FOUND);
     client_sync(&client);
     client_bye(&client);
@@ -455,6 +455,68 @@ static void test_a_deleted_group_starts_anew(void **state)
     ASSERT_FAILS(station_group_get(depot.stations, STR("x"), STR("g"), &info, &text, &err), err,
                  ERR_NOT_FOUND);
     buf_free(&text);
+    depot_end(&depot);
+}
+
+static void delete_group_by_force(struct depot *depot)
+{
+    struct error err;
+    ASSERT_OK(station_group_delete(depot->stations, STR("x"), STR("g"), true, &err), err);
+}
+
+static void test_members_of_a_group_that_is_deleted_by_force_start_it_anew(void **state)
+{
+    (void)state;
+    struct depot depot;
+    struct client here, away;
+    start(&depot, ",\"max_ack_pending\":4,\"ack_wait\":\"2s\"");
+    put_numbers(&depot, 0, 6);
+    CLIENT_CONNECT(&away, &depot.site, false, .id = ID_ON(&depot.site, 1, "b"), .keep = true);
+    subscribe_to(&away, "$share/g/$station/x@earliest", 1);
+    client_drop(&away);
+    CLIENT_CONNECT(&here, &depot.site, false, .id = ID_ON(&depot.site, 0, "a"));
+    subscribe_to(&here, "$share/g/$station/x@earliest", 1);
+    expect_numbers(&here, 0, 2);
+    struct mqtt_publish held = next_publish(&here);
+    uint16_t held_id = held.packet_id;
+    assert_int_equal(number_of(&held), 2);
+    for (unsigned i = 3; i < 6; i++)
+        assert_int_equal(number_of((struct mqtt_publish[]){next_publish(&here)}), i);
+    delete_group_by_force(&depot);
+    WAIT_FOR(info_of(&depot, "g").members == 1);
+    say_ack(&here, MQTT_PUBACK, held_id); /* it is one of the former group: it settles nothing */
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(number_of((struct mqtt_publish[]){next_publish(&here)}), i);
+    client_sync(&here);
+    assert_int_equal(info_of(&depot, "g").acked, 0);
+    assert_int_equal(info_of(&depot, "g").in_flight, 4);
+    /* The one who was away is a member, too. */
+    client_drop(&here);
+    CLIENT_CONNECT(&away, &depot.site, true, .id = ID_ON(&depot.site, 1, "b"), .keep = true);
+    expect_numbers(&away, 0, 6);
+    client_bye(&away);
+    depot_end(&depot);
+}
+
+static void test_a_group_that_started_at_the_end_starts_at_the_end_again(void **state)
+{
+    (void)state;
+    struct depot depot;
+    struct client client;
+    start(&depot, "");
+    CLIENT_CONNECT(&client, &depot.site, false, .id = "m");
+    subscribe_to(&client, "$share/g/$station/x", 1);
+    put_numbers(&depot, 0, 2);
+    expect_numbers(&client, 0, 2);
+    for (unsigned round = 1; round < 4; round++) {
+        delete_group_by_force(&depot);
+        put_numbers(&depot, 2 * round, 2 * round + 2);
+        expect_numbers(&client, 2 * round, 2 * round + 2);
+    }
+    WAIT_FOR(info_of(&depot, "g").lag == 0);
+    client_bye(&client);
+    depot_restart(&depot);
+    assert_int_equal(info_of(&depot, "g").acked, 8);
     depot_end(&depot);
 }
 
@@ -667,6 +729,8 @@ RUN_TESTS(cmocka_unit_test(test_one_member_gets_everything_in_order),
           cmocka_unit_test(test_no_more_than_max_ack_pending_are_in_flight),
           cmocka_unit_test(test_a_station_with_members_is_not_deleted_unless_forced),
           cmocka_unit_test(test_a_deleted_group_starts_anew),
+          cmocka_unit_test(test_members_of_a_group_that_is_deleted_by_force_start_it_anew),
+          cmocka_unit_test(test_a_group_that_started_at_the_end_starts_at_the_end_again),
           cmocka_unit_test(test_any_course_of_members_processes_each_message),
           cmocka_unit_test(test_a_pull_consumer_fetches_and_acknowledges_by_offset),
           cmocka_unit_test(test_a_fetch_waits_for_the_first_message))

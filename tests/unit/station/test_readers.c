@@ -56,7 +56,7 @@ static void test_a_start_decides_what_comes_first(void **state)
         {"$station/x@earliest", NULL, 0}, {"$station/x", "earliest", 0},
         {"$station/X@last:3", NULL, 7},   {"$station/x@offset:4", NULL, 4},
         {"$station/x@time:0", NULL, 0},   {"$station/x@earliest", "last:1", 9},
-        {"$station/x", "offset:8", 8},
+        {"$station/x", "offset:8", 8},    {"$station/x@time:1970-01-01T01:00:00%2B01:00/t/#", NULL, 0},
     };
     TABLE_EACH(row, rows)
     {
@@ -356,7 +356,7 @@ static void test_a_deleted_station_ends_its_readers_quietly(void **state)
     CLIENT_CONNECT(&client, &depot.site, false, .id = "r", .keep = true);
     subscribe_to(&client, "$station/x@earliest", 1);
     hear_numbers(&client, 0, 3, 1);
-    ASSERT_OK(stations_delete(depot.stations, STR("x"), false, &err), err);
+    ASSERT_OK(stations_delete(depot.stations, STR("x"), false, false, &err), err);
     client_sync(&client);
     say_publish(&client, "t/1", 1, 5, "nobody keeps it");
     EXPECT(&client, "PUBACK #5 10");

@@ -63,9 +63,9 @@ static void test_what_is_deleted_is_gone_and_its_name_is_free(void **state)
         assert_true(has_dir(&depot, "x"));
         if (round == 1)
             depot_restart(&depot);
-        ASSERT_OK(stations_delete(depot.stations, STR("x"), false, &err), err);
+        ASSERT_OK(stations_delete(depot.stations, STR("x"), false, false, &err), err);
         assert_false(has_dir(&depot, "x") || has_dir(&depot, "-x"));
-        ASSERT_FAILS(stations_delete(depot.stations, STR("x"), false, &err), err, ERR_NOT_FOUND);
+        ASSERT_FAILS(stations_delete(depot.stations, STR("x"), false, false, &err), err, ERR_NOT_FOUND);
     }
     depot_restart(&depot);
     assert_int_equal(stations_count(depot.stations), 0);
@@ -105,11 +105,11 @@ static void test_a_station_that_is_used_is_not_deleted_unless_forced(void **stat
     ASSERT_OK(stations_use(depot.stations, STR("x"), STR("rule r1"), &err), err);
     ASSERT_OK(stations_use(depot.stations, STR("x"), STR("rule r1"), &err), err);
     ASSERT_FAILS(stations_use(depot.stations, STR("y"), STR("rule r1"), &err), err, ERR_NOT_FOUND);
-    ASSERT_FAILS(stations_delete(depot.stations, STR("x"), false, &err), err, ERR_BUSY);
+    ASSERT_FAILS(stations_delete(depot.stations, STR("x"), false, false, &err), err, ERR_BUSY);
     assert_non_null(strstr(err.text, "rule r1"));
     stations_unuse(depot.stations, STR("x"), STR("rule r1"));
-    ASSERT_FAILS(stations_delete(depot.stations, STR("x"), false, &err), err, ERR_BUSY);
-    ASSERT_OK(stations_delete(depot.stations, STR("x"), true, &err), err);
+    ASSERT_FAILS(stations_delete(depot.stations, STR("x"), false, false, &err), err, ERR_BUSY);
+    ASSERT_OK(stations_delete(depot.stations, STR("x"), true, false, &err), err);
     depot_end(&depot);
 }
 
@@ -157,15 +157,63 @@ static void test_the_state_tells_what_is_there(void **state)
     for (unsigned i = 0; i < 3; i++)
         put_message(&depot, "x", "t", "payload", i < 2 ? "same" : NULL);
     ASSERT_OK(stations_describe(depot.stations, STR("x"), &text, &err), err);
-    static const char *const wanted[] = {"\"status\":\"running\",\"error\":null",
+    static const char *const wanted[] = {"\"status\":\"running\",\"error\":null,\"warning\":null",
                                          "\"messages\":2,",
                                          "\"first_offset\":0,\"next_offset\":2",
                                          "\"messages_in\":2,",
                                          "\"duplicates\":1",
-                                         "\"groups\":0,\"uses\":[]}}"};
+                                         "\"groups\":0,\"uses\":[],\"tier\":null}}"};
     TABLE_EACH(row, wanted)
     CHECK(strstr(buf_cstr(&text), *row) != NULL, "%s: %s", *row, buf_cstr(&text));
     buf_free(&text);
+    depot_end(&depot);
+}
+
+static bool state_has(struct depot *depot, const char *text)
+{
+    struct error err;
+    struct buf out = {0};
+    ASSERT_OK(stations_describe(depot->stations, STR("x"), &out, &err), err);
+    bool has = strstr(buf_cstr(&out), text) != NULL;
+    buf_free(&out);
+    return has;
+}
+
+static void test_more_ids_than_are_kept_are_told_in_state_and_log(void **state)
+{
+    (void)state;
+    struct depot depot;
+    struct error err;
+    struct station_stats stats;
+    char line[4096] = "";
+    int ends[2];
+    depot_start(&depot, 0);
+    make_station(&depot, "{\"name\":\"x\",\"dedup_window\":\"1h\"}");
+    struct station *station = stations_find(depot.stations, STR("x"));
+    station->ids.max = 2;
+    for (unsigned i = 0; i < 5; i++)
+        put_message(&depot, "x", "t", "1", (const char *[]){"a", "b", "c", "d", "e"}[i]);
+    assert_true(state_has(&depot, "\"status\":\"running\",\"error\":null,\"warning\":\"more than 2000000 "));
+    ASSERT_OK(station_stats(depot.stations, STR("x"), &stats, &err), err);
+    assert_int_equal(stats.ids_forgotten, 2); /* when the fifth was claimed */
+    assert_int_equal(pipe(ends), 0);
+    log_set_level(LOG_LEVEL_WARNING);
+    log_set_fd(ends[1]);
+    for (unsigned i = 0; i < 3; i++) { /* one line, however often it is looked at */
+        depot.stations->keeper.rated_ms = 0;
+        stations_tick(depot.stations);
+    }
+    log_set_fd(STDERR_FILENO);
+    assert_true(read(ends[0], line, sizeof(line) - 1) > 0);
+    assert_non_null(strstr(line, "message ids forgotten"));
+    assert_non_null(strstr(line, "station=x forgotten=3 kept=2000000\n"));
+    assert_null(strstr(strchr(line, '\n'), "forgotten"));
+    ASSERT_OK(stations_update(depot.stations, STR("x"), STR("{\"dedup_window\":\"1ms\"}"), &err), err);
+    usleep(3000);
+    assert_true(state_has(&depot, "\"warning\":null")); /* their window is over */
+    close(ends[0]);
+    close(ends[1]);
+    station_unref(station);
     depot_end(&depot);
 }
 
@@ -198,7 +246,7 @@ static void test_who_follows_gets_what_comes_and_is_told_of_the_end(void **state
     for (unsigned i = 0; i < 5; i++)
         put_message(&depot, "x", "t", "1", NULL);
     usleep(20000);
-    ASSERT_OK(stations_delete(depot.stations, STR("x"), false, &err), err);
+    ASSERT_OK(stations_delete(depot.stations, STR("x"), false, false, &err), err);
     pthread_join(thread, &count);
     assert_true((uintptr_t)count <= 5);
     depot_end(&depot);
@@ -258,5 +306,6 @@ RUN_TESTS(cmocka_unit_test(test_what_is_published_is_stored_and_read_back_after_
           cmocka_unit_test(test_a_station_that_is_used_is_not_deleted_unless_forced),
           cmocka_unit_test(test_a_log_that_cannot_be_opened_is_told_and_the_others_go_on),
           cmocka_unit_test(test_the_state_tells_what_is_there),
+          cmocka_unit_test(test_more_ids_than_are_kept_are_told_in_state_and_log),
           cmocka_unit_test(test_who_follows_gets_what_comes_and_is_told_of_the_end),
           cmocka_unit_test(test_a_range_is_read_up_to_its_end))

@@ -93,7 +93,7 @@ static void test_deleting_a_station_rings_for_who_watches_it(void **state)
     struct station_read *read = follow(&depot, 0);
     assert_int_equal(next(read, &message), STATION_READ_TIMEOUT);
     assert_true(station_read_watch(read, ring, &bell));
-    ASSERT_OK(stations_delete(depot.stations, STR("x"), false, &err), err);
+    ASSERT_OK(stations_delete(depot.stations, STR("x"), false, false, &err), err);
     assert_true(rings(&bell, 1));
     assert_int_equal(next(read, &message), STATION_READ_FAILED);
     assert_false(station_read_watch(read, ring, &bell));
@@ -233,8 +233,9 @@ static void test_a_fetch_outlives_its_group_and_its_broker(void **state)
     struct station_fetch *fetch = fetch_start(&depot, 60000, &bell);
     assert_true(has_members(&depot, 1));
     ASSERT_OK(station_group_delete(depot.stations, STR("x"), STR("g"), true, &err), err);
+    assert_true(rings(&bell, 1)); /* its waiting is over, and it is told */
+    ASSERT_FAILS(station_fetch_result(fetch, &err), err, ERR_CLOSED);
     station_fetch_free(fetch);
-    assert_true(rings(&bell, 1));
     /* Whoever has one lets go of it before the stations close. */
     fetch = fetch_start(&depot, 60000, &bell);
     assert_true(has_members(&depot, 1));

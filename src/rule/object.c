@@ -1,0 +1,133 @@
+/* A rule as a JSON object: what is given, read over what was; and what is answered, which says how the rule fares, too. */
+#include "rule/rule_internal.h"
+
+#include "base/clock.h"
+#include "base/random.h"
+
+/* ---- Reading --------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *key;
+    json_type type;
+    const char *expected;
+} keys[] = {
+    {"id", JSON_STRING, "a text"},          {"name", JSON_STRING, "a text"},
+    {"sql", JSON_STRING, "a text"},         {"actions", JSON_ARRAY, "a list"},
+    {"enable", JSON_TRUE, "true or false"}, {"description", JSON_STRING, "a text"},
+    {"metadata", JSON_OBJECT, "an object"},
+};
+
+/* What the broker says of a rule, so that one that was read can be sent. */
+static const char *const said[] = {"from",   "action_details", "created_at", "last_modified_at",
+                                   "status", "status_reason",  "namespace"};
+
+static bool is_said(const char *key)
+{
+    for (size_t i = 0; i < LENGTH(said); i++) {
+        if (strcmp(key, said[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool put(json_t *object, const char *key, json_t *value, struct error *err)
+{
+    for (size_t i = 0; i < LENGTH(keys); i++) {
+        if (strcmp(key, keys[i].key) != 0)
+            continue;
+        bool right =
+            json_typeof(value) == keys[i].type || (keys[i].type == JSON_TRUE && json_is_boolean(value));
+        if (!right)
+            return error_set(err, ERR_INVALID, "%s: expected %s", key, keys[i].expected);
+        json_object_set(object, key, value);
+        return true;
+    }
+    return is_said(key) || error_set(err, ERR_INVALID, "unknown key \"%s\"", key);
+}
+
+json_t *object_read(const json_t *given, const json_t *former, struct error *err)
+{
+    if (!json_is_object(given)) {
+        error_set(err, ERR_INVALID, "expected a JSON object");
+        return NULL;
+    }
+    json_t *object = former != NULL ? json_copy((json_t *)former)
+                                    : json_pack("{s:s, s:[], s:b, s:s, s:{}}", "name", "", "actions",
+                                                "enable", 1, "description", "", "metadata");
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)given, key, value)
+    {
+        if (!json_is_null(value) && !put(object, key, value, err)) {
+            json_decref(object);
+            return NULL;
+        }
+    }
+    if (json_is_string(json_object_get(object, "sql")))
+        return object;
+    json_decref(object);
+    error_set(err, ERR_INVALID, "sql: is missing");
+    return NULL;
+}
+
+bool object_id_is_valid(const char *id, struct error *err)
+{
+    size_t len = strlen(id);
+    bool ok = len > 0 && len <= RULE_ID_MAX;
+    for (size_t i = 0; ok && i < len; i++)
+        ok = (id[i] >= '0' && id[i] <= '9') || (id[i] >= 'A' && id[i] <= 'Z') ||
+             (id[i] >= 'a' && id[i] <= 'z') || id[i] == '_' || id[i] == '-' || id[i] == '.';
+    return ok || error_set(err, ERR_INVALID, "id: expected 1 to %d of A-Z a-z 0-9 _ - .", RULE_ID_MAX);
+}
+
+void object_make_id(char out[RULE_ID_MAX + 1])
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    for (unsigned i = 0; i < 8; i++)
+        out[i] = letters[random_u64() % (sizeof(letters) - 1)];
+    out[8] = '\0';
+}
+
+/* ---- Showing --------------------------------------------------------------------------------------------- */
+
+static void set_time(json_t *object, const char *key, int64_t wall_ms)
+{
+    char text[32];
+    clock_format(wall_ms, text);
+    json_object_set_new(object, key, json_string(text));
+}
+
+static json_t *detail_of(struct rules *rules, const json_t *action)
+{
+    const char *id = json_string_value(action);
+    if (id == NULL)
+        return json_pack("{s:s, s:O, s:s}", "type", "function", "name", json_object_get(action, "function"),
+                         "status", "connected");
+    const char *colon = strchr(id, ':');
+    json_t *sink =
+        rules->options.sinks != NULL ? sinks_describe(rules->options.sinks, str_of(id), "", NULL) : NULL;
+    const char *status = json_string_value(json_object_get(sink, "status"));
+    json_t *detail = json_pack("{s:s%, s:s, s:s}", "type", id, (size_t)(colon - id), "name", colon + 1,
+                               "status", status != NULL ? status : "not_found");
+    json_decref(sink);
+    return detail;
+}
+
+json_t *object_describe(const struct rule *rule)
+{
+    json_t *out = json_copy(rule->object), *details = json_array();
+    const json_t *actions = json_object_get(rule->object, "actions");
+    for (size_t i = 0; i < json_array_size(actions); i++)
+        json_array_append_new(details, detail_of(rule->rules, json_array_get(actions, i)));
+    json_object_set_new(out, "action_details", details);
+    json_object_set_new(out, "from", rule->from != NULL ? json_copy(rule->from) : json_array());
+    set_time(out, "created_at", rule->created_ms);
+    set_time(out, "last_modified_at", rule->modified_ms);
+    json_object_set_new(out, "status",
+                        json_string(rule->why != NULL                  ? "failed"
+                                    : atomic_load(&rule->body) == NULL ? "disabled"
+                                                                       : "running"));
+    if (rule->why != NULL)
+        json_object_set_new(out, "status_reason", json_string(rule->why));
+    return out;
+}

@@ -1,0 +1,1 @@
+varve_fuzz(object s3_xml s3_credentials)

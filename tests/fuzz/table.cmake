@@ -1,0 +1,1 @@
+varve_fuzz(table parquet avro iceberg)

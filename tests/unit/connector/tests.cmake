@@ -1,0 +1,1 @@
+varve_test(connector spec secrets schema connectors)

@@ -1,0 +1,16 @@
+varve_test(object directory dir_path s3_servers s3_fake s3_sign s3_xml s3_answer s3_address s3_credentials s3_trouble s3_histories leave)
+foreach(test directory s3_servers s3_fake)
+  target_sources(test_object_${test} PRIVATE object/conformance.c)
+endforeach()
+
+# What tests of several folders use: servers that run, and one that fails as it is told.
+add_library(test_s3 STATIC s3/servers.c s3/fake_s3.c s3/fake_store.c)
+target_link_libraries(test_s3 PUBLIC object pkg::CMOCKA)
+target_include_directories(test_s3 PUBLIC ${CMAKE_SOURCE_DIR}/tests/unit)
+target_compile_definitions(test_s3 PRIVATE S3_SCRIPTS="${CMAKE_SOURCE_DIR}/tests/s3")
+foreach(test s3_servers s3_fake s3_credentials s3_trouble s3_histories leave)
+  target_link_libraries(test_object_${test} PRIVATE test_s3)
+  set_tests_properties(object/${test} PROPERTIES ENVIRONMENT "no_proxy=*")
+endforeach()
+target_link_libraries(test_object_s3_answer PRIVATE pkg::CURL)
+set_tests_properties(object/s3_servers PROPERTIES TIMEOUT 600)

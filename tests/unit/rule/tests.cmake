@@ -1,0 +1,1 @@
+varve_test(rule rules later trial)

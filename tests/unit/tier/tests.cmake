@@ -1,0 +1,1 @@
+varve_test(tier commit foreign ledger histories memory requests scrub threads two_writers uploads)
