@@ -78,6 +78,15 @@ static void list_none(struct api_request *request)
     api_reply_json(request, 200, json_array());
 }
 
+static void refuse_source(struct api_request *request)
+{
+    const char *type = json_string_value(json_object_get(api_body(request), "type"));
+    api_reply_error(
+        request, 400, "BAD_REQUEST",
+        "there are no sources of type \"%s\": what a rule reads, topics, events and stations, is in its FROM",
+        type != NULL ? type : "");
+}
+
 /* ---- One ------------------------------------------------------------------------------------------------- */
 
 static void create(struct api_request *request)
@@ -388,6 +397,20 @@ static const struct api_route routes[] = {
      .access = API_READ,
      .summary = "None: EMQX's clients ask for them. What a rule listens to is in its FROM",
      .answer = "{'type':'array','items':" API_ANY "}"},
+    {.method = API_POST,
+     .path = "/api/v5/sources",
+     .handle = refuse_source,
+     .access = API_ADMINISTER,
+     .summary = "Refused: there is no type of source",
+     .body = "{'type':'object'}",
+     .errors = "400 BAD_REQUEST"},
+    {.method = API_POST,
+     .path = "/api/v5/sources_probe",
+     .handle = refuse_source,
+     .access = API_ADMINISTER,
+     .summary = "Refused, likewise",
+     .body = "{'type':'object'}",
+     .errors = "400 BAD_REQUEST"},
     {.method = API_GET,
      .path = "/api/v5/sources_summary",
      .handle = list_none,

@@ -250,9 +250,12 @@ static void receive(struct reactor *reactor, struct mail *mail)
             drop_record(record);
         at += record->bytes;
     }
-    if (reactor != NULL)
-        burst_flush(reactor_user(reactor)); /* it views the block */
     size_t charged = block->charged;
+    if (reactor != NULL) {
+        burst_flush(reactor_user(reactor)); /* it views the block */
+        /* Subscribers' acknowledgements are heard between two blocks, or windows close and queues fill. */
+        reactor_spend(reactor, charged);
+    }
     block_free(from->broker, block);
     if (reactor != NULL)
         credit(from, charged);

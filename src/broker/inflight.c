@@ -51,20 +51,15 @@ static void unlink_entry(struct inflight *inflight, const struct inflight_entry 
         inflight->resend = entry->younger;
 }
 
-/* The next identifier whose slot is free. At most half of the slots are taken, so it ends soon; only at the full
- * 65,536 slots may it be more. */
+/* The next identifier whose slot is free: where an entry has stayed while the sequence came round, its slot is passed over.
+ * At most half of the slots are taken, so it ends soon; only at the full 65,536 slots may it be more. */
 static uint16_t next_free(struct inflight *inflight)
 {
     for (;;) {
         uint16_t id = inflight->next_id != 0 ? inflight->next_id : 1;
         inflight->next_id = (uint16_t)(id + 1);
-        if (inflight->ring[id & inflight->mask].state == INFLIGHT_FREE)
+        if (slot_of(inflight, id)->state == INFLIGHT_FREE)
             return id;
-        if (inflight->mask < SLOTS_MAX - 1) {
-            /* The slot's owner has not acknowledged while the sequence came round: more room, same order. */
-            grow(inflight);
-            inflight->next_id = id;
-        }
     }
 }
 
@@ -113,32 +108,36 @@ static void count_unsent(struct inflight *inflight, const struct inflight_entry 
     inflight->unsent++;
 }
 
+void inflight_wait(struct inflight *inflight, struct inflight_entry *entry)
+{
+    entry->fresh = true;
+    entry->waiting = true;
+    inflight->fresh++;
+}
+
 struct inflight_entry *inflight_add_waiting(struct inflight *inflight, const struct outgoing *outgoing)
 {
     make_room(inflight);
     struct inflight_entry *entry = add(inflight, outgoing, next_free(inflight));
-    entry->fresh = true;
-    entry->waiting = true;
-    inflight->fresh++;
+    inflight_wait(inflight, entry);
     count_unsent(inflight, entry);
     return entry;
 }
 
-bool inflight_restore(struct inflight *inflight, const struct outgoing *outgoing, uint16_t packet_id,
-                      bool released)
+struct inflight_entry *inflight_restore(struct inflight *inflight, const struct outgoing *outgoing,
+                                        uint16_t packet_id, bool released)
 {
     make_room(inflight);
-    if (packet_id == 0)
-        packet_id = next_free(inflight);
-    else if (inflight_find(inflight, packet_id) != NULL)
-        return false;
+    if (inflight_find(inflight, packet_id) != NULL)
+        return NULL;
     while (slot_of(inflight, packet_id)->state != INFLIGHT_FREE)
         grow(inflight); /* at 65,536 slots each identifier has its own */
     struct inflight_entry *entry = add(inflight, outgoing, packet_id);
     if (released)
         entry->state = INFLIGHT_RELEASED;
     count_unsent(inflight, entry);
-    return true;
+    inflight->next_id = (uint16_t)(packet_id + 1);
+    return entry;
 }
 
 struct inflight_entry *inflight_find(struct inflight *inflight, uint16_t packet_id)

@@ -55,10 +55,12 @@ struct inflight_entry *inflight_find(struct inflight *inflight, uint16_t packet_
 void inflight_remove(struct inflight *inflight, struct inflight_entry *entry); /* releases what it holds */
 /* The same for a message that waits for the journal: it is unsent, fresh and waiting. */
 struct inflight_entry *inflight_add_waiting(struct inflight *inflight, const struct outgoing *outgoing);
-/* At the start, in the order of the first sending, as unsent: packet_id 0 gives it one. A released one has no message.
- * False: the identifier is taken; what `outgoing` holds stays the caller's. */
-bool inflight_restore(struct inflight *inflight, const struct outgoing *outgoing, uint16_t packet_id,
-                      bool released);
+/* At the start, in the order of the first sending, as unsent; new identifiers go on behind the last one. A released one has
+ * no message. NULL: the identifier is taken; what `outgoing` holds stays the caller's. */
+struct inflight_entry *inflight_restore(struct inflight *inflight, const struct outgoing *outgoing,
+                                        uint16_t packet_id, bool released);
+/* An unsent one waits for the journal, as if it had been added so. */
+void inflight_wait(struct inflight *inflight, struct inflight_entry *entry);
 /* At PUBREC: the state becomes INFLIGHT_RELEASED. */
 void inflight_release_message(struct inflight *inflight, struct inflight_entry *entry);
 

@@ -139,10 +139,12 @@ static void go_on(struct session *session, const struct journal_wait *wait)
         return;
     }
     struct inflight_entry *entry = inflight_find(&session->inflight, wait->packet_id);
-    if (entry == NULL || !entry->waiting)
+    bool released = entry != NULL && entry->state == INFLIGHT_RELEASED;
+    /* A snapshot waits for what its batch repeats: by then PUBREC may have come, and PUBREL waits for a later batch. */
+    if (entry == NULL || !entry->waiting || released != (wait->kind == WAIT_PUBREL))
         return;
     entry->waiting = false;
-    if (entry->state == INFLIGHT_RELEASED && entry->sent)
+    if (released && entry->sent)
         send_pubrel(session, entry);
     else
         session_pump(session->shard, session);

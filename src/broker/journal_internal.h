@@ -140,7 +140,8 @@ struct replay_entry {
     struct message *message; /* a reference; NULL: released */
     uint64_t id;
     uint32_t *ids;
-    uint16_t packet_id;
+    uint16_t packet_id; /* 0: the journal tells none */
+    uint16_t given;     /* under which it is in flight again: journal_restore.c */
     uint8_t qos;
     bool retain;
     bool gone;

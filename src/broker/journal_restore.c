@@ -117,6 +117,29 @@ static uint32_t count_in_flight(const struct session *session, const struct repl
     return count;
 }
 
+/* Entries that are to be in flight and have no identifier get one: behind that of the entry before, unless another entry has
+ * it. The client may have seen any of these, so none may be taken from its entry. */
+static void give_identifiers(const struct replay_entries *entries, uint32_t in_flight)
+{
+    struct packet_id_set taken = {0};
+    struct replay_entry *entry;
+    for (uint32_t at = 0; (entry = replay_entries_next(entries, &at)) != NULL;) {
+        if (entry->packet_id != 0)
+            packet_id_set_add(&taken, entry->packet_id, 0);
+    }
+    uint16_t last = 0;
+    for (uint32_t at = 0, i = 0; i < in_flight && (entry = replay_entries_next(entries, &at)) != NULL; i++) {
+        entry->given = entry->packet_id;
+        while (entry->given == 0) {
+            last = last == UINT16_MAX ? 1 : (uint16_t)(last + 1);
+            if (packet_id_set_add(&taken, last, 0))
+                entry->given = last;
+        }
+        last = entry->given;
+    }
+    packet_id_set_clear(&taken);
+}
+
 static void restore_entry(struct session *session, struct replay_entry *entry, bool in_flight)
 {
     struct outgoing outgoing = {
@@ -129,18 +152,17 @@ static void restore_entry(struct session *session, struct replay_entry *entry, b
     bool released = entry->message == NULL;
     entry->message = NULL;
     entry->ids = NULL;
-    in_flight = in_flight && session->inflight.count < UINT16_MAX;
-    if (in_flight && outgoing.journaled && outgoing.qos == 2 && entry->packet_id == 0) {
-        /* It is given its identifier here, so it goes out as any other that is. */
-        journal_sent(session, inflight_add_waiting(&session->inflight, &outgoing), false);
-        return;
-    }
-    if (in_flight && inflight_restore(&session->inflight, &outgoing, entry->packet_id, released))
-        return;
-    if (!released)
+    struct inflight_entry *restored =
+        in_flight ? inflight_restore(&session->inflight, &outgoing, entry->given, released) : NULL;
+    if (restored == NULL && !released)
         session_restore_queued(session, &outgoing);
-    else
+    else if (restored == NULL)
         mem_free(outgoing.ids);
+    else if (outgoing.journaled && outgoing.qos == 2 && entry->packet_id == 0) {
+        /* It is given its identifier here, so it goes out as any other that is. */
+        inflight_wait(&session->inflight, restored);
+        journal_sent(session, restored, false);
+    }
 }
 
 void journal_restore(struct journal_replay *replay, struct session *session)
@@ -154,6 +176,9 @@ void journal_restore(struct journal_replay *replay, struct session *session)
     session_set_unsure(session);
     uint32_t in_flight = count_in_flight(session, &from->entries);
     struct replay_entry *entry;
+    if (in_flight > UINT16_MAX)
+        in_flight = UINT16_MAX;
+    give_identifiers(&from->entries, in_flight);
     for (uint32_t at = 0, i = 0; (entry = replay_entries_next(&from->entries, &at)) != NULL; i++)
         restore_entry(session, entry, i < in_flight);
 }

@@ -80,12 +80,18 @@ void mailbox_wake(struct mailbox *box)
 void mailbox_run(struct reactor *reactor)
 {
     struct mailbox *box = &reactor->mail;
-    for (int i = 0; i < MAIL_PER_TURN; i++) {
+    reactor->mail_cost = 0;
+    for (int i = 0; i < MAIL_PER_TURN && reactor->mail_cost < MAIL_COST_PER_TURN; i++) {
         struct mail *mail = pop(box);
         if (mail == NULL)
             return;
         mail->run(reactor, mail);
     }
+}
+
+void reactor_spend(struct reactor *reactor, size_t bytes)
+{
+    reactor->mail_cost += bytes;
 }
 
 /* Mail of a mailbox that nobody reads. A node that pop() cannot see yet is left to its producer, who comes here

@@ -83,6 +83,10 @@ struct mail {
  * before reactor_post() returns. Thread: any, the reactor's own too. */
 void reactor_post(struct reactor *reactor, struct mail *mail);
 
+/* Called in run() of mail that carries much work: so many bytes of it. What a turn spends on mail is bounded, and the rest
+ * waits for the next one, after what channels have to say. Thread: the reactor's. */
+void reactor_spend(struct reactor *reactor, size_t bytes);
+
 /* ---- Timers ---------------------------------------------------------------------------------------------- */
 
 /* Embedded in the user's structure; zero-initialised is unset. Millisecond precision. */

@@ -30,6 +30,7 @@ enum {
         4 << 10, /* kept input up to here is copied to the shared buffer, more is grown in place */
     EVENTS_PER_TURN = 256,
     MAIL_PER_TURN = 1024,
+    MAIL_COST_PER_TURN = 128 << 10, /* bytes, as reactor_spend() tells */
     ACCEPTS_PER_TURN = 64,
     OUT_SMALL_BYTES = 1 << 10, /* the first piece of an idle channel: many channels may each have one */
     OUT_LARGE_BYTES = 16 << 10,
@@ -127,6 +128,7 @@ struct reactor {
     struct error failure; /* why a fill or a handshake failed: valid until the next one */
 
     struct mailbox mail;
+    size_t mail_cost; /* of the mail that this turn has run */
     pthread_t thread;
 
     /* pulse.c */
@@ -142,7 +144,7 @@ void reactor_pulse_came(struct reactor *reactor, struct mail *mail);
 /* mail.c */
 void mailbox_init(struct mailbox *box);
 void mailbox_destroy(struct mailbox *box);
-void mailbox_run(struct reactor *reactor); /* at most MAIL_PER_TURN */
+void mailbox_run(struct reactor *reactor); /* until MAIL_PER_TURN or MAIL_COST_PER_TURN */
 bool mailbox_empty(struct mailbox *box);   /* consumer; false while a post is half done */
 bool mailbox_sleep(struct mailbox *box);   /* consumer: true if it may sleep; then mailbox_wake() after it */
 void mailbox_wake(struct mailbox *box);

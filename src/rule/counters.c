@@ -79,7 +79,6 @@ static void tell_loops(struct rule *rule, uint64_t loops)
     rule->tell_loops_ms = now_ms + LOOPS_PAUSE_MS;
 }
 
-/* Once a second. */
 static void look(struct rule *rule)
 {
     struct rule_totals totals = sum(rule);
@@ -87,20 +86,11 @@ static void look(struct rule *rule)
     tell_loops(rule, totals.loops);
 }
 
-void *counters_tick(void *arg)
+void counters_tick(void *arg)
 {
-    struct rules *rules = arg;
-    pthread_mutex_lock(&rules->lock);
-    while (!rules->stopping) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec++;
-        int ended = pthread_cond_timedwait(&rules->tick, &rules->lock, &until);
-        for (size_t i = 0; ended != 0 && i < rules->count; i++)
-            look(rules->list[i]);
-    }
-    pthread_mutex_unlock(&rules->lock);
-    return NULL;
+    const struct rules *rules = arg;
+    for (size_t i = 0; i < rules->count; i++)
+        look(rules->list[i]);
 }
 
 bool rule_may_say(struct rule *rule, enum rule_saying saying)

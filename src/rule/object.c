@@ -97,12 +97,29 @@ static void set_time(json_t *object, const char *key, int64_t wall_ms)
     json_object_set_new(object, key, json_string(text));
 }
 
+static bool has_station(struct rules *rules, const char *name)
+{
+    struct buf described = {0};
+    struct error err;
+    bool found = rules->options.stations == NULL ||
+                 stations_describe(rules->options.stations, str_of(name), &described, &err);
+    buf_free(&described);
+    return found;
+}
+
+static json_t *function_detail(struct rules *rules, const json_t *action)
+{
+    const char *station = json_string_value(json_object_get(json_object_get(action, "args"), "station"));
+    bool found = station == NULL || has_station(rules, station);
+    return json_pack("{s:s, s:O, s:s}", "type", "function", "name", json_object_get(action, "function"),
+                     "status", found ? "connected" : "not_found");
+}
+
 static json_t *detail_of(struct rules *rules, const json_t *action)
 {
     const char *id = json_string_value(action);
     if (id == NULL)
-        return json_pack("{s:s, s:O, s:s}", "type", "function", "name", json_object_get(action, "function"),
-                         "status", "connected");
+        return function_detail(rules, action);
     const char *colon = strchr(id, ':');
     json_t *sink =
         rules->options.sinks != NULL ? sinks_describe(rules->options.sinks, str_of(id), "", NULL) : NULL;
@@ -113,12 +130,33 @@ static json_t *detail_of(struct rules *rules, const json_t *action)
     return detail;
 }
 
+/* Of the actions, the first that is not there; they may come later. NULL: all are. Returns owned. */
+static json_t *what_is_missing(const json_t *details)
+{
+    size_t i;
+    json_t *detail;
+    json_array_foreach(details, i, detail)
+    {
+        const char *type = json_string_value(json_object_get(detail, "type"));
+        const char *name = json_string_value(json_object_get(detail, "name"));
+        if (strcmp(json_string_value(json_object_get(detail, "status")), "not_found") != 0)
+            continue;
+        if (strcmp(type, "function") == 0)
+            return json_sprintf(
+                "the station of action %zu does not exist: what it is to get fails until it does", i + 1);
+        return json_sprintf("action %s:%s does not exist: what it is to get is discarded until it does", type,
+                            name);
+    }
+    return NULL;
+}
+
 json_t *object_describe(const struct rule *rule)
 {
     json_t *out = json_copy(rule->object), *details = json_array();
     const json_t *actions = json_object_get(rule->object, "actions");
     for (size_t i = 0; i < json_array_size(actions); i++)
         json_array_append_new(details, detail_of(rule->rules, json_array_get(actions, i)));
+    json_t *reason = rule->why != NULL ? json_string(rule->why) : what_is_missing(details);
     json_object_set_new(out, "action_details", details);
     json_object_set_new(out, "from", rule->from != NULL ? json_copy(rule->from) : json_array());
     set_time(out, "created_at", rule->created_ms);
@@ -127,7 +165,7 @@ json_t *object_describe(const struct rule *rule)
                         json_string(rule->why != NULL                  ? "failed"
                                     : atomic_load(&rule->body) == NULL ? "disabled"
                                                                        : "running"));
-    if (rule->why != NULL)
-        json_object_set_new(out, "status_reason", json_string(rule->why));
+    if (reason != NULL)
+        json_object_set_new(out, "status_reason", reason);
     return out;
 }

@@ -15,6 +15,7 @@
 #include "alarm/alarm.h"
 #include "base/rate.h"
 #include "base/thread.h"
+#include "base/ticker.h"
 #include "broker/broker.h"
 #include "broker/events.h"
 #include "broker/service.h"
@@ -71,7 +72,7 @@ struct rule_totals {
 struct rule;
 json_t *counters_json(const struct rule *rule); /* under the lock, as the next one. Returns owned */
 void counters_reset(struct rule *rule);
-void *counters_tick(void *rules); /* a thread's */
+void counters_tick(void *rules); /* once a second, under its lock */
 
 /* ---- A rule made ready ----------------------------------------------------------------------------------- */
 
@@ -256,9 +257,7 @@ struct rules {
     struct later_lane *lanes; /* later.c */
     struct rule_reactor *reactors;
     unsigned reactor_count;
-    pthread_t ticker; /* rates */
-    pthread_cond_t tick;
-    bool stopping; /* under the lock */
+    struct ticker ticker; /* rates */
 };
 
 /* ---- Columns --------------------------------------------------------------------------------------------- */

@@ -377,9 +377,8 @@ struct rules *rules_open(const struct rules_options *options, struct error *err)
     rules->alarm_listener.raise = rule_raise_alarm;
     pthread_rwlock_init(&rules->elsewhere_lock, NULL);
     pthread_mutex_init(&rules->lock, NULL);
-    pthread_cond_init(&rules->tick, NULL);
     reactors_start(rules);
-    if (!later_start(rules, err) || !thread_start(&rules->ticker, "rule-rates", counters_tick, rules, err)) {
+    if (!later_start(rules, err) || !ticker_start(&rules->ticker, "rule-rates", &rules->lock, counters_tick, rules, err)) {
         later_stop(rules);
         return NULL;
     }
@@ -399,22 +398,13 @@ struct rules *rules_open(const struct rules_options *options, struct error *err)
     return NULL;
 }
 
-static void stop_ticker(struct rules *rules)
-{
-    pthread_mutex_lock(&rules->lock);
-    rules->stopping = true;
-    pthread_cond_signal(&rules->tick);
-    pthread_mutex_unlock(&rules->lock);
-    pthread_join(rules->ticker, NULL);
-}
-
 void rules_close(struct rules *rules)
 {
     if (rules == NULL)
         return;
     if (rules->options.sinks != NULL)
         sinks_republish_through(rules->options.sinks, NULL);
-    stop_ticker(rules);
+    ticker_stop(&rules->ticker);
     for (size_t i = 0; i < rules->count; i++) {
         rule_stop_sources(atomic_load(&rules->list[i]->body));
         service_subscriber_end(rules->options.broker, &rules->list[i]->subscriber);
@@ -438,7 +428,6 @@ void rules_close(struct rules *rules)
     json_decref(rules->settings);
     mem_free(rules->list);
     mem_free(rules->reactors);
-    pthread_cond_destroy(&rules->tick);
     pthread_rwlock_destroy(&rules->elsewhere_lock);
     pthread_mutex_destroy(&rules->lock);
     mem_free(rules);

@@ -90,19 +90,10 @@ static void look(struct sink *sink)
     pthread_mutex_unlock(&sink->lock);
 }
 
-void *figures_tick(void *arg)
+void figures_tick(void *arg)
 {
     struct sinks *sinks = arg;
-    pthread_mutex_lock(&sinks->lock);
-    while (!sinks->stopping) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec++;
-        bool due = pthread_cond_timedwait(&sinks->tick, &sinks->lock, &until) != 0;
-        struct sink *sink;
-        for (size_t i = 0; due && (sink = map_next(&sinks->by_id, &i)) != NULL;)
-            look(sink);
-    }
-    pthread_mutex_unlock(&sinks->lock);
-    return NULL;
+    struct sink *sink;
+    for (size_t i = 0; (sink = map_next(&sinks->by_id, &i)) != NULL;)
+        look(sink);
 }

@@ -20,6 +20,7 @@
 #include "base/map.h"
 #include "base/rate.h"
 #include "base/thread.h"
+#include "base/ticker.h"
 #include "broker/broker.h"
 #include "broker/service.h"
 #include "connector/connector.h"
@@ -226,9 +227,7 @@ struct sinks {
     unsigned post_count;  /* reactors, and one for other threads */
     pthread_mutex_t lock; /* by_id, and changes of actions, one at a time */
     struct map by_id;
-    pthread_t ticker;
-    pthread_cond_t tick;
-    bool stopping;
+    struct ticker ticker; /* rates */
     atomic_bool loaded;             /* all actions are there: one may fall back to another */
     pthread_mutex_t republish_lock; /* what follows */
     pthread_cond_t republished;
@@ -420,6 +419,6 @@ void sink_delivers(struct sink *sink);
 
 json_t *figures_json(const struct sink *sink); /* under the lock. Returns owned */
 void figures_reset(struct sink *sink);
-void *figures_tick(void *sinks);
+void figures_tick(void *sinks); /* once a second, under its lock */
 
 #endif

@@ -448,10 +448,9 @@ struct sinks *sinks_open(const struct sinks_options *options, struct error *err)
     sinks->options = *options;
     sinks->post_count = service_reactor_count(options->broker) + 1;
     pthread_mutex_init(&sinks->lock, NULL);
-    pthread_cond_init(&sinks->tick, NULL);
     pthread_mutex_init(&sinks->republish_lock, NULL);
     pthread_cond_init(&sinks->republished, NULL);
-    if (!thread_start(&sinks->ticker, "sink-rates", figures_tick, sinks, err)) {
+    if (!ticker_start(&sinks->ticker, "sink-rates", &sinks->lock, figures_tick, sinks, err)) {
         mem_free(sinks);
         return NULL;
     }
@@ -469,11 +468,7 @@ void sinks_close(struct sinks *sinks)
 {
     if (sinks == NULL)
         return;
-    pthread_mutex_lock(&sinks->lock);
-    sinks->stopping = true;
-    pthread_cond_signal(&sinks->tick);
-    pthread_mutex_unlock(&sinks->lock);
-    pthread_join(sinks->ticker, NULL);
+    ticker_stop(&sinks->ticker);
     struct sink *sink;
     const int64_t until_ms = clock_mono_ms() + CLOSE_MS;
     for (size_t i = 0; (sink = map_next(&sinks->by_id, &i)) != NULL;)
@@ -492,7 +487,6 @@ void sinks_close(struct sinks *sinks)
     map_free(&sinks->by_id);
     pthread_cond_destroy(&sinks->republished);
     pthread_mutex_destroy(&sinks->republish_lock);
-    pthread_cond_destroy(&sinks->tick);
     pthread_mutex_destroy(&sinks->lock);
     mem_free(sinks);
 }

@@ -211,9 +211,7 @@ static struct station_fetch *fetch_new(struct consumer *consumer, const struct s
 
 static bool wait_done(struct station_fetch *fetch)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (fetch->wait_ms + DISK_WAIT_MS + SLACK_MS) / 1000;
+    const struct timespec until = cond_in_ms(fetch->wait_ms + DISK_WAIT_MS + SLACK_MS);
     pthread_mutex_lock(&fetch->lock);
     while (!fetch->done && pthread_cond_timedwait(&fetch->changed, &fetch->lock, &until) != ETIMEDOUT)
         ;

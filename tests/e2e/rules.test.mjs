@@ -297,6 +297,8 @@ describe('the endpoints', () => {
     assert.equal((await api.call('PUT', `/actions/s3:${name}/metrics/reset`)).status, 204);
     assert.equal((await api.call('DELETE', `/actions/s3:${name}`)).status, 204);
     for (const where of ['/sources', '/sources_summary', '/source_types']) assert.deepEqual(await api.ok('GET', where), []);
+    for (const where of ['/sources', '/sources_probe'])
+      assert.match((await api.fails(400, 'POST', where, { type: 'mqtt', name: 'm' })).message, /no sources of type "mqtt".*FROM/);
     assert.equal((await api.fails(400, 'POST', '/rules', { id: 'x', sql: 'SELEC' })).code, 'BAD_REQUEST');
   });
 

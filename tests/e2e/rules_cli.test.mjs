@@ -42,7 +42,8 @@ describe('varve rule', () => {
 
   test('creates, lists, shows, changes, disables and deletes', async () => {
     const id = unique('r');
-    assert.equal(await done('rule', 'create', id, '--sql', sql, '--action', 'console', '--action', 'station:s', '--desc', 'hot ones'), `rule ${id} created\n`);
+    assert.equal(await done('rule', 'create', id, '--sql', sql, '--action', 'console', '--action', 'station:s', '--desc', 'hot ones'),
+      `rule ${id} created: the station of action 2 does not exist: what it is to get fails until it does\n`);
     const shown = await json('rule', 'show', id);
     assert.deepEqual([shown.sql, shown.description, shown.actions], [sql, 'hot ones', [{ function: 'console' }, { function: 'station', args: { station: 's' } }]]);
     assert.match(await done('rule', 'list'), new RegExp(`^rule +status +from -> actions\n(.*\n)*${id} +running +t/# -> console,station`));
@@ -55,6 +56,17 @@ describe('varve rule', () => {
     assert.equal((await json('rule', 'metrics', id)).matched, 0);
     assert.deepEqual(await json('rule', 'delete', id), { deleted: id });
     await fails(1, /there is no rule/, 'rule', 'show', id);
+  });
+
+  test('tells that an action does not exist', async () => {
+    const id = unique('r');
+    assert.equal(await done('rule', 'create', id, '--sql', sql, '--action', 's3:nowhere'),
+      `rule ${id} created: action s3:nowhere does not exist: what it is to get is discarded until it does\n`);
+    const shown = await json('rule', 'show', id);
+    assert.deepEqual([shown.status, shown.action_details], ['running', [{ type: 's3', name: 'nowhere', status: 'not_found' }]]);
+    assert.equal(await done('rule', 'update', id, '--action', 'console'), `rule ${id} changed\n`);
+    assert.equal((await json('rule', 'show', id)).status_reason, undefined);
+    await done('rule', 'delete', id);
   });
 
   test('tells line and column of a mistake', () => fails(1, /line 1, column 11: /, 'rule', 'create', unique('r'), '--sql', 'SELECT a, FROM "t"'));

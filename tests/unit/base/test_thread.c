@@ -2,6 +2,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "base/ticker.h"
 #include "harness.h"
 
 #include <errno.h>
@@ -368,6 +369,37 @@ static void test_a_condition_is_waited_for_in_real_time_and_no_shorter(void **st
     pthread_cond_destroy(&never);
 }
 
+struct ticked {
+    pthread_mutex_t lock;
+    pthread_cond_t came;
+    int times;
+};
+
+static void count_tick(void *arg)
+{
+    struct ticked *ticked = arg;
+    ticked->times++;
+    assert_int_not_equal(pthread_mutex_trylock(&ticked->lock), 0);
+    pthread_cond_signal(&ticked->came);
+}
+
+static void test_a_ticker_ticks_under_the_lock_until_it_is_stopped(void **state)
+{
+    (void)state;
+    struct ticked ticked = {.lock = PTHREAD_MUTEX_INITIALIZER, .came = PTHREAD_COND_INITIALIZER};
+    struct ticker ticker;
+    struct error err;
+    thread_fails_at = 1;
+    assert_false(ticker_start(&ticker, "tick", &ticked.lock, count_tick, &ticked, &err));
+    assert_true(ticker_start(&ticker, "tick", &ticked.lock, count_tick, &ticked, &err));
+    pthread_mutex_lock(&ticked.lock);
+    while (ticked.times < 2)
+        pthread_cond_wait(&ticked.came, &ticked.lock);
+    pthread_mutex_unlock(&ticked.lock);
+    ticker_stop(&ticker);
+    pthread_cond_destroy(&ticked.came);
+}
+
 RUN_TESTS(cmocka_unit_test(test_a_thread_has_its_name_and_takes_no_signals),
           cmocka_unit_test(test_a_thread_that_cannot_start_is_an_error),
           cmocka_unit_test(test_a_pool_that_cannot_start_is_an_error_and_leaves_nothing),
@@ -377,4 +409,5 @@ RUN_TESTS(cmocka_unit_test(test_a_thread_has_its_name_and_takes_no_signals),
           cmocka_unit_test(test_a_job_may_submit_itself_again_and_free_itself),
           cmocka_unit_test(test_workers_run_side_by_side),
           cmocka_unit_test(test_every_job_of_many_threads_runs_once),
-          cmocka_unit_test(test_a_condition_is_waited_for_in_real_time_and_no_shorter))
+          cmocka_unit_test(test_a_condition_is_waited_for_in_real_time_and_no_shorter),
+          cmocka_unit_test(test_a_ticker_ticks_under_the_lock_until_it_is_stopped))

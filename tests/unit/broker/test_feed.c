@@ -451,7 +451,7 @@ static void test_an_identifier_of_a_feed_stays_taken_when_the_broker_starts_agai
     site_run(&site, 1, NULL);
     CLIENT_CONNECT(&client, &site, true, .id = "c", .keep = true);
     EXPECT(&client, "PUBREL #2 00");
-    EXPECT(&client, "PUBLISH number qos 2 #1 \"0\"", "PUBLISH number qos 2 #3 \"1\"");
+    EXPECT(&client, "PUBLISH number qos 2 #3 \"0\"", "PUBLISH number qos 2 #4 \"1\"");
     client_drop(&client);
     site_end(&site);
 }

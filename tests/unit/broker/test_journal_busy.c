@@ -181,7 +181,60 @@ static void test_what_the_log_never_took_is_not_acknowledged(void **state)
     site_end(&site);
 }
 
-RUN_TESTS(cmocka_unit_test(test_others_hear_of_a_message_when_the_log_has_taken_it),
+/* ---- What a batch says twice ----------------------------------------------------------------------------- */
+
+struct released {
+    const struct site *site;
+    struct str client_id;
+};
+
+/* As if a snapshot had met the message while its PUBLISH waited for the disk, and PUBREC had come since: the snapshot's batch is
+ * on its way, and the one with RELEASED is behind it and finds no room. */
+static void release_behind_a_snapshot(struct shard *shard, void *arg)
+{
+    const struct released *released = arg;
+    struct session *session = session_find(shard, released->client_id, client_hash(released->client_id));
+    struct inflight_entry *entry = inflight_find(&session->inflight, 1);
+    journal_sent(session, entry, false);
+    journal_submit(shard->journal);
+    inflight_release_message(&session->inflight, entry);
+    entry->waiting = true;
+    journal_released(session, entry);
+    fill_the_queue(released->site);
+}
+
+static void submits_one(struct shard *shard, void *arg)
+{
+    *(bool *)arg = shard->journal->submitted == 0 && shard->journal->batch != NULL;
+}
+
+static void test_pubrel_does_not_go_out_for_what_a_snapshot_has_repeated(void **state)
+{
+    (void)state;
+    struct site site;
+    struct client subscriber, publisher;
+    char id[CLIENT_ID_BYTES];
+    site_start_durable(&site, 2, NULL, NULL);
+    CLIENT_CONNECT(&subscriber, &site, false, .id = client_id_on(&site, 1, "s", id), .keep = true);
+    subscribe_to(&subscriber, "a", 2);
+    CLIENT_CONNECT(&publisher, &site, false, .id = "p");
+    say_publish(&publisher, "a", 2, 1, "x");
+    EXPECT(&publisher, "PUBREC #1 00");
+    EXPECT(&subscriber, "PUBLISH a qos 2 #1 \"x\"");
+    on_shard(&site, 1, release_behind_a_snapshot, &(struct released){&site, str_of(id)});
+    bool settled = false;
+    WAIT_FOR((on_shard(&site, 1, submits_one, &settled), settled));
+    client_sync(
+        &subscriber); /* no PUBREL: a crash now would make it a message that the client has forgotten */
+    empty_the_queue(&site);
+    EXPECT(&subscriber, "PUBREL #1 00");
+    client_drop(&publisher);
+    client_drop(&subscriber);
+    site_end(&site);
+}
+
+RUN_TESTS(cmocka_unit_test(test_pubrel_does_not_go_out_for_what_a_snapshot_has_repeated),
+          cmocka_unit_test(test_others_hear_of_a_message_when_the_log_has_taken_it),
           cmocka_unit_test(test_a_kill_before_the_log_has_taken_a_message_leaves_it_with_nobody),
           cmocka_unit_test(test_what_waits_for_the_log_keeps_its_order),
           cmocka_unit_test(test_what_the_log_never_took_is_not_acknowledged))

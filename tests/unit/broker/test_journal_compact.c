@@ -169,6 +169,44 @@ static void test_a_message_that_some_reactors_had_is_completed_once(void **state
     site_end(&site);
 }
 
+/* ---- Identifiers ----------------------------------------------------------------------------------------- */
+
+static void be_at_the_last_identifier(struct shard *shard, void *arg)
+{
+    const struct str *id = arg;
+    struct session *session = session_find(shard, *id, client_hash(*id));
+    if (session != NULL)
+        session->inflight.next_id = UINT16_MAX;
+}
+
+/* The journal does not tell under which identifiers messages at QoS 1 were in flight: they get new ones, and never that of a
+ * message at QoS 2, which its client may have. */
+static void test_no_message_at_qos_2_loses_its_identifier_to_another_at_a_start(void **state)
+{
+    (void)state;
+    struct site site;
+    struct client client, publisher;
+    site_start_durable(&site, 2, NULL, NULL);
+    CLIENT_CONNECT(&client, &site, false, .id = "s", .keep = true);
+    subscribe_to(&client, "a", 2);
+    for (unsigned i = 0; i < 2; i++)
+        on_shard(&site, i, be_at_the_last_identifier, &STR("s"));
+    CLIENT_CONNECT(&publisher, &site, false, .id = "p");
+    say_publish(&publisher, "a", 1, 1, "one");
+    EXPECT(&publisher, "PUBACK #1 00");
+    say_publish(&publisher, "a", 2, 2, "two");
+    EXPECT(&publisher, "PUBREC #2 00");
+    EXPECT(&client, "PUBLISH a qos 1 #65535 \"one\"", "PUBLISH a qos 2 #1 \"two\"");
+    client_drop(&publisher);
+    client_drop(&client);
+    restart(&site, 2);
+    CLIENT_CONNECT(&client, &site, true, .id = "s", .keep = true);
+    EXPECT(&client, "PUBLISH a qos 1 #2 dup \"one\"", "PUBLISH a qos 2 #1 dup \"two\"");
+    client_sync(&client);
+    client_drop(&client);
+    site_end(&site);
+}
+
 /* ---- Compaction ------------------------------------------------------------------------------------------ */
 
 static void publish_one(const struct site *site, const char *topic, uint8_t qos, const char *payload)
@@ -276,7 +314,8 @@ static void test_an_idle_durable_session_costs_few_bytes_more(void **state)
     assert_true(sizeof(struct inflight) <= 56);
 }
 
-RUN_TESTS(cmocka_unit_test(test_a_message_that_some_reactors_had_is_completed_once),
+RUN_TESTS(cmocka_unit_test(test_no_message_at_qos_2_loses_its_identifier_to_another_at_a_start),
+          cmocka_unit_test(test_a_message_that_some_reactors_had_is_completed_once),
           cmocka_unit_test(test_compaction_writes_a_message_once_for_the_sessions_of_all_reactors),
           cmocka_unit_test(test_one_old_message_does_not_keep_what_came_behind_it),
           cmocka_unit_test(test_a_large_journal_is_compacted_by_itself),

@@ -125,6 +125,53 @@ static void test_mail_wakes_a_sleeping_reactor(void **state)
     server_stop(&server);
 }
 
+enum { HEAVY_LETTERS = 64, HEAVY_BYTES = 64 << 10, HEAVY_A_TURN = 2 };
+
+static struct mail heavy[HEAVY_LETTERS];
+static unsigned heavy_run;     /* the reactor's thread */
+static unsigned heavy_in_turn; /* the reactor's thread */
+static unsigned heaviest_turn; /* the reactor's thread */
+static atomic_uint heavy_done;
+
+static void run_heavy(struct reactor *reactor, struct mail *mail)
+{
+    (void)mail;
+    heavy_in_turn++;
+    heavy_run++;
+    reactor_spend(reactor, HEAVY_BYTES);
+    if (heavy_in_turn > heaviest_turn)
+        heaviest_turn = heavy_in_turn;
+    if (heavy_run == HEAVY_LETTERS)
+        atomic_store(&heavy_done, 1);
+}
+
+static void end_heavy_turn(struct reactor *reactor)
+{
+    (void)reactor;
+    heavy_in_turn = 0;
+}
+
+/* All of it is there before the first is run. */
+static void post_heavy(struct reactor *reactor, void *arg)
+{
+    (void)arg;
+    for (unsigned i = 0; i < HEAVY_LETTERS; i++) {
+        heavy[i].run = run_heavy;
+        reactor_post(reactor, &heavy[i]);
+    }
+}
+
+static void test_heavy_mail_is_spread_over_turns(void **state)
+{
+    (void)state;
+    struct server server = {0};
+    server_start_group(&server, &(struct reactor_group_options){.count = 1, .on_turn_end = end_heavy_turn});
+    on_reactor(reactor_at(server.group, 0), post_heavy, NULL);
+    WAIT_FOR(atomic_load(&heavy_done) == 1);
+    assert_int_equal(heaviest_turn, HEAVY_A_TURN);
+    server_stop(&server);
+}
+
 /* ---- Start, stop, turn ----------------------------------------------------------------------------------- */
 
 static atomic_uint starts;
@@ -565,6 +612,7 @@ int main(void)
         cmocka_unit_test(test_mail_of_each_thread_runs_in_order),
         cmocka_unit_test(test_mail_to_a_stopping_reactor_is_run_or_dropped_once),
         cmocka_unit_test(test_mail_wakes_a_sleeping_reactor),
+        cmocka_unit_test(test_heavy_mail_is_spread_over_turns),
         cmocka_unit_test(test_hooks_run_on_each_reactor),
         cmocka_unit_test(test_idle_reactor_sleeps),
         cmocka_unit_test(test_pulse_counts_the_reactors_that_hang_and_those_alone),
