@@ -378,7 +378,8 @@ struct rules *rules_open(const struct rules_options *options, struct error *err)
     pthread_rwlock_init(&rules->elsewhere_lock, NULL);
     pthread_mutex_init(&rules->lock, NULL);
     reactors_start(rules);
-    if (!later_start(rules, err) || !ticker_start(&rules->ticker, "rule-rates", &rules->lock, counters_tick, rules, err)) {
+    if (!later_start(rules, err) ||
+        !ticker_start(&rules->ticker, "rule-rates", &rules->lock, counters_tick, rules, err)) {
         later_stop(rules);
         return NULL;
     }

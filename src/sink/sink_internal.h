@@ -227,7 +227,7 @@ struct sinks {
     unsigned post_count;  /* reactors, and one for other threads */
     pthread_mutex_t lock; /* by_id, and changes of actions, one at a time */
     struct map by_id;
-    struct ticker ticker; /* rates */
+    struct ticker ticker;           /* rates */
     atomic_bool loaded;             /* all actions are there: one may fall back to another */
     pthread_mutex_t republish_lock; /* what follows */
     pthread_cond_t republished;
