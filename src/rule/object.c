@@ -130,8 +130,24 @@ static json_t *detail_of(struct rules *rules, const json_t *action)
     return detail;
 }
 
-/* Of the actions, the first that is not there; they may come later. NULL: all are. Returns owned. */
-static json_t *what_is_missing(const json_t *details)
+/* What a rule needs and is not there, the first of it: stations of FROM and actions, which may come later. NULL: all is there.
+ * Returns owned. */
+static json_t *missing_source(const struct rule *rule)
+{
+    static const char head[] = "$station/";
+    size_t i;
+    json_t *from;
+    json_array_foreach(rule->from, i, from)
+    {
+        const char *topic = json_string_value(from);
+        if (strncmp(topic, head, sizeof(head) - 1) != 0 || has_station(rule->rules, topic + sizeof(head) - 1))
+            continue;
+        return json_sprintf("%s: there is no such station: the rule goes on once there is", topic);
+    }
+    return NULL;
+}
+
+static json_t *missing_action(const json_t *details)
 {
     size_t i;
     json_t *detail;
@@ -150,13 +166,21 @@ static json_t *what_is_missing(const json_t *details)
     return NULL;
 }
 
+static json_t *reason_of(const struct rule *rule, const json_t *details)
+{
+    if (rule->why != NULL)
+        return json_string(rule->why);
+    json_t *missing = missing_source(rule);
+    return missing != NULL ? missing : missing_action(details);
+}
+
 json_t *object_describe(const struct rule *rule)
 {
     json_t *out = json_copy(rule->object), *details = json_array();
     const json_t *actions = json_object_get(rule->object, "actions");
     for (size_t i = 0; i < json_array_size(actions); i++)
         json_array_append_new(details, detail_of(rule->rules, json_array_get(actions, i)));
-    json_t *reason = rule->why != NULL ? json_string(rule->why) : what_is_missing(details);
+    json_t *reason = reason_of(rule, details);
     json_object_set_new(out, "action_details", details);
     json_object_set_new(out, "from", rule->from != NULL ? json_copy(rule->from) : json_array());
     set_time(out, "created_at", rule->created_ms);

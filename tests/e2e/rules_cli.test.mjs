@@ -58,13 +58,16 @@ describe('varve rule', () => {
     await fails(1, /there is no rule/, 'rule', 'show', id);
   });
 
-  test('tells that an action does not exist', async () => {
+  test('tells that an action or a station does not exist', async () => {
     const id = unique('r');
     assert.equal(await done('rule', 'create', id, '--sql', sql, '--action', 's3:nowhere'),
       `rule ${id} created: action s3:nowhere does not exist: what it is to get is discarded until it does\n`);
     const shown = await json('rule', 'show', id);
     assert.deepEqual([shown.status, shown.action_details], ['running', [{ type: 's3', name: 'nowhere', status: 'not_found' }]]);
     assert.equal(await done('rule', 'update', id, '--action', 'console'), `rule ${id} changed\n`);
+    assert.equal(await done('rule', 'update', id, '--sql', 'SELECT * FROM "$station/nowhere"'),
+      `rule ${id} changed: $station/nowhere: there is no such station: the rule goes on once there is\n`);
+    await done('rule', 'update', id, '--sql', sql);
     assert.equal((await json('rule', 'show', id)).status_reason, undefined);
     await done('rule', 'delete', id);
   });
