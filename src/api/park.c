@@ -251,10 +251,10 @@ static void run_look(struct worker_job *job)
     atomic_store(&api->looking, false);
 }
 
-/* One look at a time. None once the server closes: its pool ends. */
+/* One look at a time. */
 static void look(struct api *api)
 {
-    if (atomic_load(&api->closing) || atomic_exchange(&api->looking, true))
+    if (atomic_exchange(&api->looking, true))
         return;
     api->look.run = run_look;
     if (!worker_pool_submit(api->pool, &api->look, NULL))

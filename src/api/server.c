@@ -320,8 +320,8 @@ void api_stop(struct api *api, int64_t timeout_ms)
             close(listening);
         api->daemon = NULL;
     }
+    park_stop(api); /* its clock gives the pool work; nothing is parked any more */
     if (api->pool != NULL)
         worker_pool_stop(api->pool);
     api->pool = NULL;
-    park_stop(api);
 }
