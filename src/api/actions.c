@@ -142,10 +142,8 @@ static void start(struct api_request *request)
 
 static void start_on_node(struct api_request *request)
 {
-    if (str_is(api_path(request, "node"), NODE_NAME))
+    if (objects_path_node(request))
         start(request);
-    else
-        api_reply_error(request, 404, "NOT_FOUND", "no node %.*s", STR_ARG(api_path(request, "node")));
 }
 
 static bool start_try(struct api_request *request, void (*done)(const struct error *err, void *arg),

@@ -24,6 +24,14 @@ void objects_reply(struct api_request *request, bool ok, const struct error *err
         objects_refuse(request, err, exists);
 }
 
+bool objects_path_node(struct api_request *request)
+{
+    if (str_is(api_path(request, "node"), NODE_NAME))
+        return true;
+    api_reply_error(request, 404, "NOT_FOUND", "no node %.*s", STR_ARG(api_path(request, "node")));
+    return false;
+}
+
 bool objects_path_enable(struct api_request *request, bool *enable)
 {
     struct str text = api_path(request, "enable");

@@ -11,6 +11,8 @@ void objects_refuse(struct api_request *request, const struct error *err, const 
 void objects_reply(struct api_request *request, bool ok, const struct error *err, const char *exists);
 /* {enable} of the path. False: it is neither, and answered. */
 bool objects_path_enable(struct api_request *request, bool *enable);
+/* {node} of the path. False: it is not this one, and answered. */
+bool objects_path_node(struct api_request *request);
 
 /* The answer to a try: 204, or 400 TEST_FAILED with what was found. */
 void objects_reply_tried(struct api_request *request, const struct error *err);

@@ -127,9 +127,9 @@ struct inflight_entry *inflight_add_waiting(struct inflight *inflight, const str
 struct inflight_entry *inflight_restore(struct inflight *inflight, const struct outgoing *outgoing,
                                         uint16_t packet_id, bool released)
 {
-    make_room(inflight);
     if (inflight_find(inflight, packet_id) != NULL)
         return NULL;
+    make_room(inflight); /* one that is free is left */
     while (slot_of(inflight, packet_id)->state != INFLIGHT_FREE)
         grow(inflight); /* at 65,536 slots each identifier has its own */
     struct inflight_entry *entry = add(inflight, outgoing, packet_id);

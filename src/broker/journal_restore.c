@@ -118,7 +118,7 @@ static uint32_t count_in_flight(const struct session *session, const struct repl
 }
 
 /* Entries that are to be in flight and have no identifier get one: behind that of the entry before, unless another entry has
- * it. The client may have seen any of these, so none may be taken from its entry. */
+ * it. The client may have seen any of these, so none may be taken from its entry; where none is left, the entry is queued. */
 static void give_identifiers(const struct replay_entries *entries, uint32_t in_flight)
 {
     struct packet_id_set taken = {0};
@@ -130,12 +130,13 @@ static void give_identifiers(const struct replay_entries *entries, uint32_t in_f
     uint16_t last = 0;
     for (uint32_t at = 0, i = 0; i < in_flight && (entry = replay_entries_next(entries, &at)) != NULL; i++) {
         entry->given = entry->packet_id;
-        while (entry->given == 0) {
+        while (entry->given == 0 && taken.count < UINT16_MAX) {
             last = last == UINT16_MAX ? 1 : (uint16_t)(last + 1);
             if (packet_id_set_add(&taken, last, 0))
                 entry->given = last;
         }
-        last = entry->given;
+        if (entry->given != 0)
+            last = entry->given;
     }
     packet_id_set_clear(&taken);
 }
@@ -153,7 +154,9 @@ static void restore_entry(struct session *session, struct replay_entry *entry, b
     entry->message = NULL;
     entry->ids = NULL;
     struct inflight_entry *restored =
-        in_flight ? inflight_restore(&session->inflight, &outgoing, entry->given, released) : NULL;
+        in_flight && entry->given != 0
+            ? inflight_restore(&session->inflight, &outgoing, entry->given, released)
+            : NULL;
     if (restored == NULL && !released)
         session_restore_queued(session, &outgoing);
     else if (restored == NULL)
@@ -176,8 +179,6 @@ void journal_restore(struct journal_replay *replay, struct session *session)
     session_set_unsure(session);
     uint32_t in_flight = count_in_flight(session, &from->entries);
     struct replay_entry *entry;
-    if (in_flight > UINT16_MAX)
-        in_flight = UINT16_MAX;
     give_identifiers(&from->entries, in_flight);
     for (uint32_t at = 0, i = 0; (entry = replay_entries_next(&from->entries, &at)) != NULL; i++)
         restore_entry(session, entry, i < in_flight);

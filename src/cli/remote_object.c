@@ -126,9 +126,9 @@ bool remote_ask(const struct remote_command *command, const char *method, const 
 /* With what is wrong, if the answer says so. */
 static int print_answer(const struct remote_command *command, json_t *answer, const char *done)
 {
-    const char *reason = remote_text(answer, "status_reason");
     if (command->of->has_state)
         return remote_print_status(command, answer, done);
+    const char *reason = remote_text(answer, "status_reason");
     struct buf text = {0};
     buf_printf(&text, "%s%s%s", done, reason[0] != '\0' ? ": " : "", reason);
     int code = remote_print_done(command, answer, buf_cstr(&text));

@@ -99,12 +99,10 @@ static void set_time(json_t *object, const char *key, int64_t wall_ms)
 
 static bool has_station(struct rules *rules, const char *name)
 {
-    struct buf described = {0};
+    struct station_stats stats;
     struct error err;
-    bool found = rules->options.stations == NULL ||
-                 stations_describe(rules->options.stations, str_of(name), &described, &err);
-    buf_free(&described);
-    return found;
+    return rules->options.stations == NULL ||
+           station_stats(rules->options.stations, str_of(name), &stats, &err);
 }
 
 static json_t *function_detail(struct rules *rules, const json_t *action)
@@ -130,8 +128,6 @@ static json_t *detail_of(struct rules *rules, const json_t *action)
     return detail;
 }
 
-/* What a rule needs and is not there, the first of it: stations of FROM and actions, which may come later. NULL: all is there.
- * Returns owned. */
 static json_t *missing_source(const struct rule *rule)
 {
     static const char head[] = "$station/";
@@ -166,6 +162,8 @@ static json_t *missing_action(const json_t *details)
     return NULL;
 }
 
+/* Why it failed; else the first that it needs and is not there, stations of FROM and actions: they may come later. NULL: all is
+ * well. Returns owned. */
 static json_t *reason_of(const struct rule *rule, const json_t *details)
 {
     if (rule->why != NULL)

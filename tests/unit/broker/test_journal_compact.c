@@ -207,6 +207,43 @@ static void test_no_message_at_qos_2_loses_its_identifier_to_another_at_a_start(
     site_end(&site);
 }
 
+struct held_counts {
+    struct str id;
+    uint32_t in_flight, queued;
+};
+
+static void count_held(struct shard *shard, void *arg)
+{
+    struct held_counts *counts = arg;
+    const struct session *session = session_find(shard, counts->id, client_hash(counts->id));
+    if (session == NULL)
+        return;
+    counts->in_flight = session->inflight.count;
+    counts->queued = session->queue.count;
+}
+
+/* More than there are identifiers: no broker has written that, but a start gets over it. */
+static void test_a_journal_that_uses_every_identifier_leaves_the_rest_in_the_queue(void **state)
+{
+    (void)state;
+    static struct journal_entry entries[UINT16_MAX + 1];
+    struct site site;
+    site_start_durable(&site, 1, NULL, NULL);
+    uint64_t number = make_away(&site, "s", "a", 2);
+    site_settle(&site);
+    site_halt(&site, 5000);
+    for (uint32_t i = 0; i <= UINT16_MAX; i++)
+        entries[i] = (struct journal_entry){
+            .key = number, .qos = i == 0 ? 1 : 2, .packet_id = (uint16_t)(i == 0 ? 0 : i)};
+    append_message(&site, 64000, "m", number, 0, 0, entries, LENGTH(entries));
+    site_run(&site, 1, NULL);
+    struct held_counts counts = {.id = STR("s")};
+    on_shard(&site, 0, count_held, &counts);
+    assert_int_equal(counts.in_flight, UINT16_MAX);
+    assert_int_equal(counts.queued, 1);
+    site_end(&site);
+}
+
 /* ---- Compaction ------------------------------------------------------------------------------------------ */
 
 static void publish_one(const struct site *site, const char *topic, uint8_t qos, const char *payload)
@@ -314,7 +351,8 @@ static void test_an_idle_durable_session_costs_few_bytes_more(void **state)
     assert_true(sizeof(struct inflight) <= 56);
 }
 
-RUN_TESTS(cmocka_unit_test(test_no_message_at_qos_2_loses_its_identifier_to_another_at_a_start),
+RUN_TESTS(cmocka_unit_test(test_a_journal_that_uses_every_identifier_leaves_the_rest_in_the_queue),
+          cmocka_unit_test(test_no_message_at_qos_2_loses_its_identifier_to_another_at_a_start),
           cmocka_unit_test(test_a_message_that_some_reactors_had_is_completed_once),
           cmocka_unit_test(test_compaction_writes_a_message_once_for_the_sessions_of_all_reactors),
           cmocka_unit_test(test_one_old_message_does_not_keep_what_came_behind_it),
