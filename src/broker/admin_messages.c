@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "broker/sys_topics.h"
 
 #define SLICE_RETAINED 500
 #define SLICE_NODES    4000 /* of the store's tree that are looked at under its lock */
@@ -109,7 +110,7 @@ bool admin_publish(struct broker *broker, const struct admin_message *message, b
 {
     if (!topic_name_valid(message->topic))
         return error_set(err, ERR_INVALID, "the topic is empty, too long, not UTF-8 or has a wildcard");
-    if (str_is(message->topic, "$SYS") || str_starts(message->topic, STR("$SYS/")))
+    if (sys_topics_own(message->topic))
         return error_set(err, ERR_INVALID, "$SYS topics are the broker's own");
     struct publish_call *call = admin_call_new(broker, sizeof(*call), run_publish);
     copy_message(&call->call.arena, message, &call->message);
@@ -148,11 +149,11 @@ static bool take_message(struct message *message, void *arg)
     return slice->count < SLICE_RETAINED;
 }
 
-/* Of $SYS the broker tells elsewhere. */
+/* What the broker tells of itself it tells elsewhere. */
 static bool wanted(const struct message *message, struct str filter)
 {
     struct str topic = message_topic(message);
-    if (str_starts(topic, STR("$SYS/")))
+    if (sys_topics_own(topic))
         return false;
     return filter.len == 0 || topic_matches(filter, topic);
 }
@@ -236,7 +237,7 @@ bool admin_retained_delete(struct broker *broker, struct str topic, struct error
     if (message == NULL)
         return false;
     message_unref(message);
-    if (str_starts(topic, STR("$SYS/")))
+    if (sys_topics_own(topic))
         return error_set(err, ERR_DENIED, "$SYS topics are the broker's own");
     struct publish_call *call = admin_call_new(broker, sizeof(*call), run_delete);
     call->message.topic = arena_str(&call->call.arena, topic);

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "broker/acl.h"
 #include "broker/burst.h"
+#include "broker/sys_topics.h"
 
 const struct route *shard_route(struct shard *shard, struct str topic, unsigned max_levels)
 {
@@ -259,9 +260,7 @@ static void refuse(struct connection *connection, const struct mqtt_publish *in,
 
 bool connection_may_publish(const struct connection *connection, struct str topic)
 {
-    /* What the broker tells of itself is the broker's to say: all that `$SYS/#` reaches. */
-    bool of_broker = str_is(topic, "$SYS") || str_starts(topic, STR("$SYS/"));
-    return !of_broker && client_may_publish(connection->acl, topic);
+    return !sys_topics_own(topic) && client_may_publish(connection->acl, topic);
 }
 
 static bool may_publish(struct connection *connection, const struct route *route)

@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "broker/sys_topics.h"
 #include "mqtt/topic.h"
 
 #include <pthread.h>
@@ -132,7 +133,7 @@ static void put(struct retained *retained, struct node *node, struct message *me
 {
     clear(retained, node);
     node->message = message_ref(message);
-    node->counted = !str_starts(message_topic(message), STR("$SYS/"));
+    node->counted = !sys_topics_own(message_topic(message));
     retained->count += node->counted;
     retained->bytes += node->counted ? message_bytes(message) : 0;
     if (message->expires_ms != 0)

@@ -1,8 +1,16 @@
 /* $SYS: what the broker tells of itself, as retained messages, every interval. Names are those that mosquitto's users
  * and tools know. */
-#include "broker/broker_internal.h"
+#include "broker/sys_topics.h"
 
 #include "base/clock.h"
+#include "broker/broker_internal.h"
+
+bool sys_topics_own(struct str topic)
+{
+    if (!str_is(topic, "$SYS") && !str_starts(topic, STR("$SYS/")))
+        return false;
+    return !topic_matches(STR("$SYS/broker/connection/+/state"), topic);
+}
 
 static void publish_text(struct shard *shard, const char *topic, struct str text)
 {

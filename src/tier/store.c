@@ -38,7 +38,8 @@ bool reach_take(struct tier *tier, struct reach *out, struct error *err)
         return true;
     mem_free(out->bucket);
     mem_free(out->base);
-    return error_wrap(err, "second tier of station %s", tier->station);
+    /* Who visits says what for: that tier has no station, or not yet. */
+    return tier->visitor ? false : error_wrap(err, "second tier of station %s", tier->station);
 }
 
 bool reach_enter(struct tier *tier, struct reach *out, struct error *err)

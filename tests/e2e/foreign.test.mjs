@@ -169,6 +169,7 @@ describe('foreign clients', { concurrency: 3 }, () => {
     await until(() => sub.lines().includes(`${topic}/new after`), 'the new message');
     sub.stop();
     assert.equal(await succeeds('mosquitto_sub', [...at(), '-t', `${topic}/#`, '--retained-only', '-C', 1]), 'before\n');
+    assert.equal(await succeeds('mosquitto_sub', [...at(), '-t', '$SYS/broker/connection/+/state', '-C', 1]), '1\n');
     bridged.stop();
     await bridged.done;
   });

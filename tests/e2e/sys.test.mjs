@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { Broker } from './lib/broker.mjs';
+import * as packet from './lib/packet.mjs';
 import { RawClient } from './lib/raw.mjs';
 import { unique, until } from './lib/wait.mjs';
 
@@ -76,6 +77,23 @@ describe('$SYS', { concurrency: 2 }, () => {
     const puback = await c.publish(topic, 'forged', { qos: 1, retain: true }).catch(() => null);
     if (puback) assert.ok(puback.reason >= 0x80, `PUBACK ${puback.reason}`);
     await watcher.expectNothing();
+  });
+
+  test('but bridges of mosquitto tell there that they are up, and their will that they are down', async () => {
+    const topic = `$SYS/broker/connection/${unique()}/state`;
+    const watcher = await RawClient.connect(broker.tcp);
+    await watcher.subscribe(topic);
+    const bridge = await RawClient.connect(broker.tcp, { will: { topic, payload: '0', qos: 1, retain: true } });
+    assert.equal((await bridge.publish(topic, '1', { qos: 1, retain: true })).reason, 0);
+    await watcher.expect('publish', { topic, payload: '1' });
+    await bridge.drop();
+    await watcher.expect('publish', { topic, payload: '0' });
+    for (const other of ['$SYS/broker/connection/state', `${topic}/more`, '$SYS/broker/connection/a/b/state', '$SYS/broker/version']) {
+      const c = await RawClient.open(broker.tcp);
+      c.send(packet.connect({ clientId: unique(), will: { topic: other, payload: '0' } }));
+      await c.expect('connack', { reason: 0x87 });
+      await c.drop();
+    }
   });
 });
 

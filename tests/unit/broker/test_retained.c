@@ -242,6 +242,29 @@ static void test_what_is_removed_leaves_its_neighbours(void **state)
     }
 }
 
+static void test_what_clients_say_below_sys_counts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *topic;
+        uint64_t counted;
+    } rows[] = {
+        {"$SYS/broker/version", 0},           {"$SYS/broker/connection/house/state", 1},
+        {"$SYS/broker/connection//state", 1}, {"$SYS/broker/connection/house/garden/state", 0},
+        {"$SYS/broker/connection/house", 0},
+    };
+    TABLE_EACH(row, rows)
+    {
+        struct retained *retained = retained_new();
+        struct message *message = message_of(row->topic, 1, 0);
+        struct error err;
+        ASSERT_OK(retained_set(retained, str_of(row->topic), message, NULL, NULL, NULL, &err), err);
+        assert_int_equal(retained_count(retained), row->counted);
+        message_unref(message);
+        retained_free(retained);
+    }
+}
+
 static void test_a_message_may_take_its_own_place(void **state)
 {
     (void)state;
@@ -431,6 +454,7 @@ static void test_several_threads_change_and_search_one_store(void **state)
 RUN_TESTS(cmocka_unit_test(test_a_store_behaves_like_a_list_of_topics),
           cmocka_unit_test(test_a_store_without_messages_finds_nothing),
           cmocka_unit_test(test_what_is_removed_leaves_its_neighbours),
+          cmocka_unit_test(test_what_clients_say_below_sys_counts),
           cmocka_unit_test(test_a_message_may_take_its_own_place),
           cmocka_unit_test(test_bytes_are_bounded_and_what_does_not_grow_fits),
           cmocka_unit_test(test_what_is_refused_before_the_change_changes_nothing),
