@@ -4,6 +4,7 @@
 //   const bucket = await stage.bucket();
 //   await stage.objects(bucket);                 [{key, body, type, encoding}] in the order of keys
 //   await stage.metrics('s3:a');                 with the sum that is promised checked
+//   await stage.figures('s3:a', { success: 3 }); once these of them are so, whatever the others are
 //   await stage.stop();
 
 import assert from 'node:assert/strict';
@@ -105,6 +106,23 @@ export class Stage {
     const { metrics: m } = await on.ok('GET', `/actions/${id}/metrics`);
     assert.equal(m.matched, m.success + m.failed + m.dropped + m.inflight + m.queuing, JSON.stringify(m));
     return m;
+  }
+  // Other threads of the broker count: what is in the bucket may be counted a moment later.
+  async figures(id, wanted, on = this.api) {
+    let now;
+    const right = async () => {
+      now = await this.metrics(id, on);
+      return Object.entries(wanted).every(([name, value]) => now[name] === value);
+    };
+    await until(right, `figures of ${id}`).catch(() => {});
+    assert.deepEqual(Object.fromEntries(Object.keys(wanted).map((name) => [name, now[name]])), wanted, id);
+    return now;
+  }
+  status(id, wanted, on = this.api) {
+    return until(async () => {
+      const action = await on.ok('GET', `/actions/${id}`);
+      return action.status === wanted && action;
+    }, `${id} to be ${wanted}`);
   }
   settled(id, count, on = this.api) {
     return until(async () => (await this.metrics(id, on)).success === count, `${count} messages stored`);
