@@ -144,14 +144,17 @@ export class Stage {
     let it = await connect(this.broker.url(), {});
     await publishAll(it, topic, 0, 20);
     this.s3.hang();
-    await publishAll(it, topic, 20, 60);
-    it.on('error', () => {});
-    await this.broker.kill();
-    it.end(true);
-    await this.broker.start();
-    it = await this.publisher(t);
-    await publishAll(it, topic, 60, 80);
-    this.s3.resume();
+    try {
+      await publishAll(it, topic, 20, 60);
+      it.on('error', () => {});
+      await this.broker.kill();
+      it.end(true);
+      await this.broker.start();
+      it = await this.publisher(t);
+      await publishAll(it, topic, 60, 80);
+    } finally {
+      this.s3.resume(); // whatever has failed: other tests need it
+    }
   }
 }
 
