@@ -127,19 +127,18 @@ describe('outages lose nothing', () => {
     const bucket = unique('later').toLowerCase();
     const { topic, id } = await pipeline({ bucket, aggregation: { time_interval: '1s', max_records: 20 } });
     await publishAll(await publisher(t), topic, 0, 50);
-    await until(async () => (await api.ok('GET', `/actions/${id}`)).status === 'disconnected', 'the reason');
-    assert.match((await api.ok('GET', `/actions/${id}`)).status_reason, /bucket/);
-    assert.ok((await metrics(id))['aggregated_upload.failure'] > 0);
+    assert.match((await stage.status(id, 'disconnected')).status_reason, /bucket/);
+    await until(async () => (await metrics(id))['aggregated_upload.failure'] > 0, 'the failure to be counted');
     await stage.createBucket(bucket);
     await allThere(bucket, id, 50);
-    assert.equal((await api.ok('GET', `/actions/${id}`)).status, 'connected');
+    await stage.status(id, 'connected');
   });
 
   test('a bucket that is corrected', async (t) => {
     const bucket = await stage.bucket();
     const { topic, id } = await pipeline({ bucket: unique('wrong').toLowerCase(), aggregation: { time_interval: '1h', max_records: 20 } });
     await publishAll(await publisher(t), topic, 0, 40);
-    await until(async () => (await api.ok('GET', `/actions/${id}`)).status === 'disconnected', 'the reason');
+    await stage.status(id, 'disconnected');
     await api.ok('PUT', `/actions/${id}`, { parameters: { bucket } });
     await allThere(bucket, id, 40);
   });

@@ -229,7 +229,7 @@ describe('Iceberg', () => {
     const { topic, id } = await columns('iceberg', { bucket });
     const it = await stage.publisher(t);
     await publishJson(it, topic, upTo(4).map((n) => ({ n })));
-    await until(async () => (await api.ok('GET', `/actions/${id}`)).status === 'disconnected', 'the reason');
+    await stage.status(id, 'disconnected');
     await stage.createBucket(bucket);
     await stage.settled(id, 4);
     const { type, name, connector, parameters } = await api.ok('GET', `/actions/${id}`);

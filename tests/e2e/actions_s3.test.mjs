@@ -103,7 +103,7 @@ describe('direct mode', () => {
 
 describe('outages lose nothing', () => {
   const allThere = async (bucket, id, count) => {
-    await until(async () => (await metrics(id)).queuing + (await metrics(id)).inflight === 0, 'an empty buffer');
+    await stage.empty(id);
     const found = await objects(bucket);
     assert.deepEqual([...found.keys()].sort(), Array.from({ length: count }, (_, n) => `n/${n}.json`).sort());
     for (const [key, body] of found) assert.equal(JSON.parse(body).payload, key.slice(2, -5));
@@ -114,11 +114,10 @@ describe('outages lose nothing', () => {
     const { topic, id } = await pipeline({ bucket });
     const it = await publisher(t);
     await publishAll(it, topic, 0, 10);
-    await until(async () => (await api.ok('GET', `/actions/${id}`)).status === 'disconnected', 'the reason');
-    assert.match((await api.ok('GET', `/actions/${id}`)).status_reason, /bucket/);
+    assert.match((await stage.status(id, 'disconnected')).status_reason, /bucket/);
     await stage.createBucket(bucket);
     await allThere(bucket, id, 10);
-    assert.equal((await api.ok('GET', `/actions/${id}`)).status, 'connected');
+    await stage.status(id, 'connected');
   });
 
   test('a wrong secret that is corrected', async (t) => {
@@ -127,7 +126,7 @@ describe('outages lose nothing', () => {
     const { topic, id } = await pipeline({ bucket }, { connector: name });
     const it = await publisher(t);
     await publishAll(it, topic, 0, 10);
-    assert.match((await api.ok('GET', `/actions/${id}`)).status_reason, /secret/);
+    assert.match((await stage.status(id, 'disconnected')).status_reason, /secret/);
     await api.ok('PUT', `/connectors/s3:${name}`, { secret_access_key: stage.s3.secret_key });
     await allThere(bucket, id, 10);
   });

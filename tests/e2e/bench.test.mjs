@@ -50,7 +50,7 @@ describe('varve bench station', { concurrency: 2 }, () => {
     assert.equal(produced.total_delivered, 2000);
     assertClean(produced);
 
-    const consumed = await at('consume', '--duration', '0.5', '--warmup', '0', '--subs', '2', '--qos', '1');
+    const consumed = await at('consume', '--duration', '4', '--warmup', '0', '--subs', '2', '--qos', '1');
     assert.ok(consumed.total_published > 0);
     assert.equal(consumed.total_delivered, 2 * consumed.total_published);
     assertClean(consumed);

@@ -109,7 +109,7 @@ describe('a connector heals', () => {
     const made = await create({
       resource_opts: { health_check_interval: '100ms', health_check_timeout: '1s' }, transport_options: { request_timeout: '500ms' },
     });
-    assert.equal(made.status, 'connected');
+    await until(async () => (await get(made)).status === 'connected', 'the store');
     s3.hang();
     try {
       await until(async () => (await get(made)).status === 'disconnected', 'the silence to be noticed');
@@ -199,8 +199,10 @@ describe('secrets', () => {
     const key = fs.readFileSync(path.join(data(), 'secret.key'));
     fs.rmSync(path.join(data(), 'secret.key'));
     await broker.start();
-    const lost = await get(made);
-    assert.equal(lost.status, 'disconnected');
+    const lost = await until(async () => {
+      const now = await get(made);
+      return now.status === 'disconnected' && now.status_reason && now;
+    }, 'the reason');
     assert.match(lost.status_reason, /^secret_access_key cannot be decrypted/);
     assert.equal((await api.ok('PUT', `/connectors/${id(made)}`, { secret_access_key: s3.secret_key })).status, 'connected');
     await broker.stop({ keep: true });

@@ -134,7 +134,7 @@ test('a range comes back from the second tier', async () => {
   await page.getByRole('slider', { name: 'End of the range' }).waitFor();
   await tabTo('End of the range');
   await press('ArrowDown');
-  assert.equal(await page.getByLabel('Last offset', { exact: true }).inputValue(), '89');
+  await until(async () => (await page.getByLabel('Last offset', { exact: true }).inputValue()) === '89', 'the range to end behind one file');
   await tabTo('To this machine’s disk. The data files of the range are kept here, too, and the station reads them without the bucket, until they are released.');
   await press('ArrowDown');
   await tabTo('Name of the new station');

@@ -43,9 +43,6 @@ async function during(who, where, walk) {
   page.ends();
   await page.context().close();
 }
-const fits = async (page) =>
-  assert.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), `${page.url()} is wider than the window`);
-
 // The whole page in a window that is high enough: a page that scrolls is not one picture.
 async function shot(page, name) {
   const size = page.viewportSize();
@@ -118,7 +115,7 @@ describe('in a browser', () => {
       await page.getByRole('radio', { name: /local/ }).check();
       await page.getByText('When it is uploaded').click();
       await page.getByLabel('Upload at').fill('1KiB');
-      await page.getByLabel('or after').fill('1s');
+      await page.getByLabel('or after').fill('1h'); // so that each flush makes one file, however long a hundred messages take
       await page.getByRole('button', { name: 'Create station' }).click();
       await page.getByText('At least 64KiB.').waitFor();
       await page.getByLabel('Upload at').fill('64KiB');
@@ -145,14 +142,14 @@ describe('in a browser', () => {
       await ground.waitFor();
       await picture.getByRole('button', { name: /^On disk, offsets 200 to 299, 100 messages/ }).focus();
       await page.keyboard.press('End');
-      assert.ok(await ground.evaluate((node) => node === document.activeElement));
+      await until(() => ground.evaluate((node) => node === document.activeElement), 'the focus on the ground');
       await page.getByRole('heading', { name: 'Data file' }).waitFor();
       assert.match(await page.locator('.facts-of').innerText(), /Rows\s+100[\s\S]*\.parquet/);
       await page.getByRole('button', { name: 'By messages' }).click();
       await page.checkAccess();
       await shot(page, 'station-layers');
       await page.setViewportSize(NARROW);
-      await fits(page);
+      await page.fits();
       await shot(page, 'station-layers-narrow');
       await page.setViewportSize(WIDE);
 
@@ -180,7 +177,7 @@ describe('in a browser', () => {
       await page.getByLabel('Begin at').selectOption('last');
       await page.getByRole('button', { name: 'Show' }).click();
       await line(291).waitFor();
-      assert.equal(await page.locator('.messages .line').count(), 30, 'of 300, every tenth');
+      await until(async () => (await page.locator('.messages .line').count()) === 30, 'of 300 every tenth');
 
       // Back from the bucket: a range of the picture, into a station of its own, and to the disk.
       await page.getByRole('link', { name: 'Restore' }).click();
@@ -189,7 +186,7 @@ describe('in a browser', () => {
       await until(async () => (await page.getByLabel('Last offset', { exact: true }).inputValue()) === '99', 'the ground to be chosen');
       await page.getByRole('slider', { name: 'End of the range' }).focus();
       await page.keyboard.press('ArrowUp');
-      assert.equal(await page.getByLabel('Last offset', { exact: true }).inputValue(), '199');
+      await until(async () => (await page.getByLabel('Last offset', { exact: true }).inputValue()) === '199', 'the second file to be chosen, too');
       await page.getByLabel('Last offset', { exact: true }).fill('149');
       await page.getByRole('button', { name: 'Look first' }).click();
       await page.getByText('in 2 data files').waitFor();
@@ -340,12 +337,12 @@ describe('in a browser', () => {
       await page.getByRole('link', { name: 'plant', exact: true }).waitFor();
       assert.equal(await page.getByRole('link', { name: 'New station' }).count(), 0);
       await page.setViewportSize(NARROW);
-      await fits(page);
+      await page.fits();
       await page.shot('stations-narrow');
       for (const tab of ['layers', 'messages', 'groups', 'dead', 'elsewhere', 'settings']) {
         await page.goto(`/stations/plant?tab=${tab}`);
         await page.getByRole('tabpanel').first().waitFor();
-        await fits(page);
+        await page.fits();
       }
       assert.equal(await page.getByRole('button', { name: /Purge|Delete/ }).count(), 0);
       await page.goto('/stations/nowhere');

@@ -1,7 +1,8 @@
 // The documentation, as it stands there. Each block of commands (```sh) of docs/ and of the README is run by a shell, in order, in a
 // directory with a broker's `data`; a fresh broker for each file. Programs (```python, ```js, ```c) are run as well, in the same way. It must end with 0, and where a ```text block follows at once, print
 // that. `varve`, `curl` and mosquitto's clients are wrappers that only put in the ports of this broker, a directory of its own for /srv, and for the store in
-// Ireland, its keys and the secret that is asked for, those of an S3 server on this machine.
+// Ireland, its keys and the secret that is asked for, those of an S3 server on this machine. `sleep` waits for what a reader would see by
+// then, too (lib/patience.mjs).
 //
 // Marks, as HTML comments in front of a block:
 //   <!-- not run: REASON -->         what cannot run here: an installation, a build, measuring
@@ -19,11 +20,12 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import { Broker, VARVE_BIN, varve } from './lib/broker.mjs';
+import { makeSleep, subscribers } from './lib/patience.mjs';
 import { S3Server } from './lib/s3.mjs';
 import { temporaryDirectory } from './lib/temporary.mjs';
 
 const TOP = fileURLToPath(new URL('../../', import.meta.url));
-const BLOCK_LIMIT_MS = 60_000;
+const BLOCK_LIMIT_MS = 120_000;
 const BLOCK = /((?:<!--(?:(?!-->)[\s\S])*-->\n)*)```(sh|python|js|c)\n([\s\S]*?)```\n(?:```text\n([\s\S]*?)```\n)?/g;
 
 function documents() {
@@ -79,6 +81,7 @@ exec /usr/bin/curl --silent --show-error --fail-with-body --max-time 30 "\${@//1
 `,
     { mode: 0o755 },
   );
+  makeSleep(bin);
   for (const name of ['mosquitto_pub', 'mosquitto_sub'])
     fs.writeFileSync(path.join(bin, name), `#!/bin/sh\nexec /usr/bin/${name} -p ${broker.tcp.port} "$@"\n`, { mode: 0o755 });
   return bin;
@@ -118,8 +121,10 @@ describe('the documentation', { concurrency: 2 }, () => {
         KEY: fs.readFileSync(path.join(directory, 'data/admin.key'), 'utf8').trim(),
       };
       delete env.VARVE_BIN;
-      const shell = (commands) =>
-        promisify(execFile)('bash', ['-e', '-o', 'pipefail', '-c', commands], { cwd: directory, env, timeout: BLOCK_LIMIT_MS });
+      const shell = async (commands) => {
+        const options = { cwd: directory, env: { ...env, SLEEP_UNTIL: await subscribers(broker, commands) }, timeout: BLOCK_LIMIT_MS };
+        return promisify(execFile)('bash', ['-e', '-o', 'pipefail', '-c', commands], options);
+      };
       for (const block of wanted) {
         const program = RUNNERS[block.language];
         if (program) fs.writeFileSync(path.join(directory, program.file), block.commands.replaceAll('1883', broker.tcp.port));

@@ -1,5 +1,6 @@
 // The README's tour, as it stands there: each block of commands marked with a comment `tour: NAME` is run by a shell,
-// and the text block behind it is what it must print. Only the port is another one: `varve` is a wrapper that adds it.
+// and the text block behind it is what it must print. Only the port is another one: `varve` is a wrapper that adds it. And `sleep` is
+// one that waits for what a reader would see by then (lib/patience.mjs).
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -11,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import { Broker, VARVE_BIN } from './lib/broker.mjs';
+import { makeSleep, subscribers } from './lib/patience.mjs';
 
 const README = fileURLToPath(new URL('../../README.md', import.meta.url));
 const BLOCK = /<!-- tour: (\w+) -->\n```sh\n([\s\S]*?)```\n(?:```text\n([\s\S]*?)```\n)?/g;
@@ -42,6 +44,7 @@ test('the tour of the README works as it says', async (t) => {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'varve-tour-'));
   fs.symlinkSync(path.join(broker.dir, 'data'), path.join(directory, 'data'));
   makeWrapper(directory, broker.tcp.port);
+  makeSleep(directory);
   const env = { ...process.env, PATH: `${directory}:${process.env.PATH}` };
   delete env.VARVE_BIN;
   for (const stage of stages.slice(1)) {
@@ -52,10 +55,12 @@ test('the tour of the README works as it says', async (t) => {
         await broker.start();
         makeWrapper(directory, broker.tcp.port);
       }
+      const refused = '! varve pub -t nobody/listens -m x -q 1 2>/dev/null';
+      const SLEEP_UNTIL = stage.name === 'users' ? refused : await subscribers(broker, stage.commands);
       const { stdout } = await promisify(execFile)('bash', ['-c', stage.commands], {
         cwd: directory,
-        env,
-        timeout: 60_000,
+        env: { ...env, SLEEP_UNTIL },
+        timeout: 120_000,
       });
       assert.equal(stdout, stage.output);
     });

@@ -151,13 +151,13 @@ class Run {
 
   async outage(name, [begin, end], ms) {
     await begin();
-    const end_ms = Date.now() + ms;
+    const end_ms = performance.now() + ms;
     const pause = () => KILL_MS[0] + random() * (KILL_MS[1] - KILL_MS[0]);
-    for (let kill_ms = Date.now() + pause() / 2; Date.now() < end_ms; await delay(500)) {
+    for (let kill_ms = performance.now() + pause() / 2; performance.now() < end_ms; await delay(500)) {
       for (const line of this.lines) await line.look();
-      if (Date.now() < kill_ms) continue;
+      if (performance.now() < kill_ms) continue;
       await this.kill();
-      kill_ms = Date.now() + pause();
+      kill_ms = performance.now() + pause();
     }
     await end();
     const stored = new Map();

@@ -185,7 +185,7 @@ make_bucket() {
 # Ours, not another server that took the port meanwhile. The file of its pid comes a moment after the start.
 wait_until_ready() {
     for step in $(seq 300); do
-        [ "$step" -le 20 ] || alive client.rgw || return 1
+        [ "$step" -le 100 ] || alive client.rgw || return 1
         if signed s3 --output /dev/null --header "x-amz-content-sha256: UNSIGNED-PAYLOAD" "http://127.0.0.1:$port/"; then
             sleep 0.1
             alive client.rgw && alive osd.0 && alive mon.a

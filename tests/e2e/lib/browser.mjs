@@ -6,6 +6,7 @@
 //   await page.shot('clients');                                 docs/screenshots/clients-light.png and -dark.png, with
 //                                                               VARVE_SCREENSHOTS=1 alone
 //   await page.checkAccess();                                   axe-core finds nothing serious
+//   await page.fits();                                          it is not wider than its window
 //   await page.ends();                                          no error on the console, nothing refused by the policy
 //
 // Everything else is Playwright's page. CHROMIUM names another browser; VARVE_CPU_SLOWER=6 makes the page's processor six times slower,
@@ -17,6 +18,8 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+
+import { until } from './wait.mjs';
 
 const require = createRequire(import.meta.url);
 const SHOTS = fileURLToPath(new URL('../../../docs/screenshots/', import.meta.url));
@@ -65,6 +68,8 @@ export class Browser {
     page.ends = () => assert.deepEqual(complaints, [], 'complaints of the browser');
     page.shot = (name, options) => shot(page, name, options);
     page.checkAccess = () => checkAccess(page);
+    // What is drawn by a script is laid out a frame after the window has its size.
+    page.fits = () => until(() => page.evaluate('document.documentElement.scrollWidth <= innerWidth'), `${page.url()} to be no wider than its window`);
     if (user) {
       await page.goto('/');
       await page.getByLabel('User name').fill(user);

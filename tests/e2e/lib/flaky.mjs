@@ -9,6 +9,10 @@
 import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+// Below the ports that the kernel gives out by itself, and apart from those of tests/s3: nobody else takes it while the store is down.
+const PORT_FIRST = 10_000;
+const PORTS = 5000;
+
 export const KINDS = ['busy', 'lost', 'late'];
 const BUSY = '<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>';
 
@@ -16,8 +20,15 @@ export class Flaky {
   static async start(endpoint, random) {
     const store = new Flaky();
     Object.assign(store, { target: new URL(endpoint), random, trouble: 0, kinds: KINDS, late_ms: 500, port: 0, counts: { busy: 0, lost: 0, late: 0 } });
-    await store.up();
-    return store;
+    for (;;) {
+      store.port = PORT_FIRST + Math.floor(Math.random() * PORTS);
+      try {
+        await store.up();
+        return store;
+      } catch (error) {
+        if (error.code !== 'EADDRINUSE') throw error;
+      }
+    }
   }
   get endpoint() {
     return `http://127.0.0.1:${this.port}`;
@@ -25,8 +36,7 @@ export class Flaky {
 
   async up() {
     this.server = http.createServer((request, response) => this.#pass(request, response)).listen(this.port, '127.0.0.1');
-    await new Promise((resolve) => this.server.once('listening', resolve));
-    this.port = this.server.address().port;
+    await new Promise((resolve, reject) => this.server.once('listening', resolve).once('error', reject));
   }
   down() {
     this.server.closeAllConnections();

@@ -40,7 +40,7 @@ export class IdleClients {
     await until(async () => {
       if (gone) throw new Error(`the generator has ended: ${told}`);
       return (await api.get('/monitor_current')).body.connections >= idle.count;
-    }, `${idle.count} connections`, { timeout_ms: 60_000, step_ms: 50 });
+    }, `${idle.count} connections`, { timeout_ms: 120_000, step_ms: 50 });
     const { body } = await api.get('/clients?limit=1&like_clientid=sensor');
     idle.prefix = body.data[0].clientid.replace(/\d+$/, '');
     return idle;

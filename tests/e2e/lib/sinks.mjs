@@ -4,6 +4,7 @@
 //   const bucket = await stage.bucket();
 //   await stage.objects(bucket);                 [{key, body, type, encoding}] in the order of keys
 //   await stage.metrics('s3:a');                 with the sum that is promised checked
+//   await stage.figures('s3:a', { success: 3 }); once these of them are so, whatever the others are
 //   await stage.stop();
 
 import assert from 'node:assert/strict';
@@ -106,6 +107,23 @@ export class Stage {
     assert.equal(m.matched, m.success + m.failed + m.dropped + m.inflight + m.queuing, JSON.stringify(m));
     return m;
   }
+  // Other threads of the broker count: what is in the bucket may be counted a moment later.
+  async figures(id, wanted, on = this.api) {
+    let now;
+    const right = async () => {
+      now = await this.metrics(id, on);
+      return Object.entries(wanted).every(([name, value]) => now[name] === value);
+    };
+    await until(right, `figures of ${id}`).catch(() => {});
+    assert.deepEqual(Object.fromEntries(Object.keys(wanted).map((name) => [name, now[name]])), wanted, id);
+    return now;
+  }
+  status(id, wanted, on = this.api) {
+    return until(async () => {
+      const action = await on.ok('GET', `/actions/${id}`);
+      return action.status === wanted && action;
+    }, `${id} to be ${wanted}`);
+  }
   settled(id, count, on = this.api) {
     return until(async () => (await this.metrics(id, on)).success === count, `${count} messages stored`);
   }
@@ -126,14 +144,17 @@ export class Stage {
     let it = await connect(this.broker.url(), {});
     await publishAll(it, topic, 0, 20);
     this.s3.hang();
-    await publishAll(it, topic, 20, 60);
-    it.on('error', () => {});
-    await this.broker.kill();
-    it.end(true);
-    await this.broker.start();
-    it = await this.publisher(t);
-    await publishAll(it, topic, 60, 80);
-    this.s3.resume();
+    try {
+      await publishAll(it, topic, 20, 60);
+      it.on('error', () => {});
+      await this.broker.kill();
+      it.end(true);
+      await this.broker.start();
+      it = await this.publisher(t);
+      await publishAll(it, topic, 60, 80);
+    } finally {
+      this.s3.resume(); // whatever has failed: other tests need it
+    }
   }
 }
 
