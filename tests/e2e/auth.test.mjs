@@ -277,7 +277,7 @@ test('not even a restart tells users who do not exist from others', async (t) =>
 describe('SCRAM-SHA-256', { concurrency: 4 }, () => {
   let broker;
   before(async () => {
-    broker = new Broker();
+    broker = new Broker({ mqtt: { connect_timeout: '60s' } });
     await command(broker, 'user', 'create', 'alice', '--password', 'wonderland');
     await broker.start();
   });

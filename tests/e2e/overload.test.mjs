@@ -55,7 +55,7 @@ describe('slow readers', { concurrency: 1 }, () => {
     let stuck = false;
     for (let i = 0; i < 300 && !stuck && !c.closed; i += 1) {
       stuck = !(await new Promise((resolve) => {
-        const timer = setTimeout(() => resolve(false), 500);
+        const timer = setTimeout(() => resolve(false), 2000);
         c.socket.write(many, () => (clearTimeout(timer), resolve(true)));
       }));
     }
