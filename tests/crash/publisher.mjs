@@ -10,6 +10,7 @@ import * as packet from '../e2e/lib/packet.mjs';
 import { payload } from './payload.mjs';
 
 const WINDOW = 16;
+const PATIENCE_MS = 60_000; // a broker that is busy with removals and a disk that is busy with others answer late
 const LASTING = { sessionExpiryInterval: 3600 };
 
 export class Publisher {
@@ -42,7 +43,7 @@ export class Publisher {
     while (!client.closed && !(stopped() && this.open.size === 0)) {
       while (!stopped() && this.open.size < WINDOW) this.sendNext(client);
       try {
-        this.take(client, await client.next(10_000));
+        this.take(client, await client.next(PATIENCE_MS));
       } catch (error) {
         if (client.closed) return;
         throw error;

@@ -158,7 +158,8 @@ async function startOrDie(broker, fault) {
   }
 }
 
-const faultLife = (fault) => fault && (fault.startsWith('tier.') ? TIER_LIFE_MS : FAULT_LIFE_MS);
+// A point that nobody has seen yet is waited for longer each time: where the machine is busy, it comes later.
+const faultLife = (point, patience) => (point.startsWith('tier.') ? TIER_LIFE_MS : FAULT_LIFE_MS) * patience;
 
 // Brings what is in the second tier to local disk, and gives the space back: the next time there is something to bring again.
 async function restore(broker) {
@@ -166,16 +167,15 @@ async function restore(broker) {
   await ask(broker, 'POST', `/stations/${TIERED}/restore`, {});
 }
 
-// One life. Returns how it ended.
-async function live(broker, actors, fault) {
+// One life, of this many milliseconds, or with a fault of so many at most. Returns how it ended.
+async function live(broker, actors, fault, life_ms) {
   if (!(await startOrDie(broker, fault))) return 'at the start';
   const { exited } = broker;
   const here = everyone(actors).filter(({ there = 1 }) => there === 1 || random() < there);
   const acting = Promise.all(here.map((actor) => unlessDead(broker, actor.run(broker.tcp, () => false))));
   acting.catch(() => {});
   if (fault?.startsWith(RESTORED)) await unlessDead(broker, restore(broker));
-  const life_ms = LIFE_MS[0] + random() * (LIFE_MS[1] - LIFE_MS[0]);
-  const died = await Promise.race([exited.then(() => true), delay(faultLife(fault) ?? life_ms).then(() => false)]);
+  const died = await Promise.race([exited.then(() => true), delay(life_ms).then(() => false)]);
   if (!died) broker.child.kill('SIGKILL');
   await exited;
   await acting;
@@ -288,7 +288,11 @@ async function killAll(broker, actors, points) {
   const next = () => [...points].sort((a, b) => wanting(b) - wanting(a) || tried[a] - tried[b])[0];
   for (let i = 0; i < kills; i += 1) {
     const point = options.point || i % 2 === 1 ? next() : null;
-    const how = await live(broker, actors, point ? `${point}:${passes(point)}` : null);
+    const life_ms = LIFE_MS[0] + random() * (LIFE_MS[1] - LIFE_MS[0]);
+    const patience = reached[point] === 0 ? 1 + tried[point] : 1;
+    const how = point
+      ? await live(broker, actors, `${point}:${passes(point)}`, faultLife(point, patience))
+      : await live(broker, actors, null, life_ms);
     ends[how] = (ends[how] ?? 0) + 1;
     if (point) tried[point] += 1;
     if (point && how !== 'by time') reached[point] += 1;

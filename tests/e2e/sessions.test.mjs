@@ -86,14 +86,16 @@ describe('sessions', { concurrency: 4 }, () => {
 
   test('a session is gone once its expiry interval has passed', async () => {
     const clientId = unique();
-    const first = await RawClient.connect(broker.tcp, { clientId, clean: false, properties: lasting(1) });
-    await first.disconnect();
+    const patient = unique();
+    await (await RawClient.connect(broker.tcp, { clientId, properties: lasting(100) })).disconnect();
     const soon = await RawClient.connect(broker.tcp, { clientId, clean: false, properties: lasting(1) });
     assert.equal(soon.connack.sessionPresent, true);
-    await soon.drop();
+    await (await RawClient.connect(broker.tcp, { clientId: patient, properties: lasting(100) })).disconnect();
+    await soon.disconnect();
     await delay(2500);
     const late = await RawClient.connect(broker.tcp, { clientId, clean: false });
     assert.equal(late.connack.sessionPresent, false);
+    assert.equal((await RawClient.connect(broker.tcp, { clientId: patient, clean: false })).connack.sessionPresent, true);
   });
 
   test('an expiring session does not end while the client is connected', async () => {
@@ -220,7 +222,7 @@ describe('sessions', { concurrency: 4 }, () => {
     const [long, forever] = await again.messages(2);
     assert.deepEqual(texts([long, forever]), ['long', 'for ever']);
     const left_s = long.properties.messageExpiryInterval;
-    assert.ok(left_s >= 96 && left_s <= 98, `${left_s} s left`);
+    assert.ok(left_s > 50 && left_s <= 98, `${left_s} s left`);
     assert.equal(forever.properties.messageExpiryInterval, undefined);
     await again.expectNothing(publisher);
   });
@@ -229,9 +231,9 @@ describe('sessions', { concurrency: 4 }, () => {
     const c = await RawClient.connect(broker.tcp);
     const topic = unique();
     await c.subscribe(topic);
-    await c.publish(topic, 'x', { properties: { messageExpiryInterval: 50 } });
+    await c.publish(topic, 'x', { properties: { messageExpiryInterval: 1000 } });
     const left_s = (await c.expect('publish')).properties.messageExpiryInterval;
-    assert.ok(left_s === 50 || left_s === 49);
+    assert.ok(left_s > 900 && left_s <= 1000, `${left_s} s left`);
   });
 
   test('message expiry does not touch what is sent already: it comes again', async () => {
@@ -239,10 +241,10 @@ describe('sessions', { concurrency: 4 }, () => {
     const topic = unique();
     const c = await RawClient.connect(broker.tcp, options);
     await c.subscribe(topic, { qos: 2 });
-    await c.publish(topic, 'x', { qos: 2, properties: { messageExpiryInterval: 1 } });
+    await c.publish(topic, 'x', { qos: 2, properties: { messageExpiryInterval: 4 } });
     await c.expect('publish', { payload: 'x' });
     await c.drop();
-    await delay(1500);
+    await delay(5200);
     const again = await RawClient.connect(broker.tcp, options);
     await again.expect('publish', { payload: 'x', dup: true });
   });
@@ -275,11 +277,12 @@ describe('sessions', { concurrency: 4 }, () => {
 describe('session limits', { concurrency: 3 }, () => {
   const brokers = {};
   before(async () => {
-    const limits = { max_queued_messages: 10, max_expiry: '2s', max_inflight: 5, v3_expiry: '1s' };
+    const limits = { max_queued_messages: 10, max_inflight: 5 };
     // One reactor: a message is in the queue of its subscriber by the time that its publisher has the PUBACK.
     for (const policy of ['drop_oldest', 'drop_new', 'disconnect']) {
       brokers[policy] = await Broker.start({ reactors: 1, sessions: { ...limits, when_full: policy }, mqtt: { max_subscriptions: 5 } });
     }
+    brokers.brief = await Broker.start({ reactors: 1, sessions: { max_expiry: '2s', v3_expiry: '1s' } });
     brokers.bytes = await Broker.start({ reactors: 1, sessions: { max_queued_bytes: '100KiB', queue_qos0: true } });
   });
   after(async () => {
@@ -348,21 +351,23 @@ describe('session limits', { concurrency: 3 }, () => {
 
   test('max_expiry shortens what a client asks for, and says so', async () => {
     const options = { clientId: unique(), clean: false, properties: lasting() };
-    const c = await RawClient.connect(brokers.drop_new.tcp, options);
+    const c = await RawClient.connect(brokers.brief.tcp, options);
     assert.equal(c.connack.properties.sessionExpiryInterval, 2);
-    await c.drop();
+    await c.disconnect();
     await delay(3500);
-    assert.equal((await RawClient.connect(brokers.drop_new.tcp, options)).connack.sessionPresent, false);
+    assert.equal((await RawClient.connect(brokers.brief.tcp, options)).connack.sessionPresent, false);
   });
 
   test('v3_expiry ends sessions of MQTT 3.1.1 that stay away', async () => {
     const options = { version: 4, clientId: unique(), clean: false };
-    await (await RawClient.connect(brokers.drop_oldest.tcp, options)).disconnect();
-    const soon = await RawClient.connect(brokers.drop_oldest.tcp, options);
-    assert.equal(soon.connack.sessionPresent, true);
-    await soon.disconnect();
+    const first = await RawClient.connect(brokers.brief.tcp, options);
     await delay(2500);
-    assert.equal((await RawClient.connect(brokers.drop_oldest.tcp, options)).connack.sessionPresent, false);
+    const second = await RawClient.connect(brokers.brief.tcp, options); // takes over: the session was never without its client
+    assert.equal(second.connack.sessionPresent, true);
+    await first.expectRefusal();
+    await second.disconnect();
+    await delay(2500);
+    assert.equal((await RawClient.connect(brokers.brief.tcp, options)).connack.sessionPresent, false);
   });
 
   test('max_inflight bounds the window of a 3.1.1 client', async () => {
@@ -442,8 +447,10 @@ describe('sessions on disk', () => {
       else await c.disconnect();
     }
     await (await RawClient.connect(broker.tcp, { clientId: discarded, clean: true })).disconnect();
+    // Rows of the catalog are written in their order, and SUBACK for a session that lasts waits for its own: the others are on disk by then.
+    await (await RawClient.connect(broker.tcp, { properties: lasting() })).subscribe(unique(), { qos: 1 });
     await broker.kill();
-    await delay(1200);
+    await delay(2500);
     await broker.start();
     for (const [clientId, what] of [[discarded, 'discarded'], [expired, 'expired'], [ended, 'ended']]) {
       const c = await RawClient.connect(broker.tcp, { clientId, clean: false });

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
+import path from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 
@@ -46,6 +47,17 @@ const reader = async (broker, filter, { qos = 1, options = {}, start } = {}) => 
   await client.subscribeAsync(filter, { qos, properties: start ? { userProperties: { start } } : undefined });
   return client;
 };
+
+// The offset at which the only persistent reader of a station would go on, as the catalog has it: behind what is acknowledged by some time.
+const POSITION = `
+import sqlite3, sys
+rows = sqlite3.connect("file:" + sys.argv[1] + "?mode=ro", uri=True).execute("SELECT value FROM positions WHERE station = ?", (sys.argv[2],))
+print([int.from_bytes(row[0], "little") for row in rows])
+`;
+async function storedPosition(broker, station) {
+  const { stdout } = await promisify(execFile)('/usr/bin/python3', ['-c', POSITION, path.join(broker.dir, 'data/catalog.db'), station]);
+  return JSON.parse(stdout)[0];
+}
 
 // All payloads of a station from its beginning: `n` of them.
 async function payloads(broker, station, n) {
@@ -102,7 +114,8 @@ test('kill -9 amid publishing: nothing acknowledged is missing, nothing is half 
   for (const station of ['x', 'y']) {
     const client = await reader(broker, `$station/${station}@earliest`);
     const seen = () => new Set(client.inbox.map((m) => m.payload));
-    await until(() => acknowledged.every((n) => seen().has(n)), `all acknowledged in ${station}`, { step_ms: 200 });
+    const complete = (here) => acknowledged.every((n) => here.has(n));
+    await until(() => complete(seen()), `all acknowledged in ${station}`, { step_ms: 200 });
     assert.equal(seen().size, client.inbox.length, 'a message is there twice');
     assert.deepEqual(client.inbox.map((m) => Number(userProperties(m)['varve-offset'])), client.inbox.map((_, i) => i));
     await client.endAsync();
@@ -132,7 +145,7 @@ for (const { name, protocolVersion } of mqttjs.VERSIONS) {
     const options = { protocolVersion, clientId: unique(), clean: false, properties: protocolVersion === 5 ? lasting : undefined };
     const first = await reader(broker, '$station/x@earliest', { options });
     await first.received(30);
-    await new Promise((resolve) => setTimeout(resolve, 300)); // PUBACKs are there, the position may be 100 ms behind
+    await until(async () => (await storedPosition(broker, 'x')) === 30, 'the position to be on disk');
     await killed(broker);
     const again = await mqttjs.connect(broker.url(), { protocolVersion });
     for (const n of range(5, 30)) await again.publishAsync('t', n, { qos: 1 });

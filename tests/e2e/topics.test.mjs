@@ -93,7 +93,9 @@ describe('topics', { concurrency: 4 }, () => {
     c.inbox.length = 0;
     await c.subscribe(`$x/+`);
     await c.publish(`$x/${name}`, 'shown');
-    await c.expect('publish', { topic: `$x/${name}`, payload: 'shown' });
+    // A message to # may have been on its way from another client.
+    const shown = await c.take((p) => p.type === 'publish' && p.topic === `$x/${name}`, 'the message');
+    assert.equal(shown.payload.toString(), 'shown');
   });
 
   test('a single slash, a leading and a trailing slash are levels of their own', async () => {
@@ -184,10 +186,9 @@ describe('topics', { concurrency: 4 }, () => {
     const base = unique();
     await c.subscribe(Array.from({ length: 12 }, (_, i) => [base, ...Array(12).fill('+').map((p, n) => (n === i ? 'a' : p))].join('/')));
     await c.subscribe(`${base}/${Array(12).fill('a').join('/')}`);
-    const start_ms = Date.now();
     for (let i = 0; i < 300; i += 1) c.send(packet.publish({ topic: `${base}/${Array(12).fill('a').join('/')}`, payload: `${i}` }));
-    await c.ping();
-    assert.ok(Date.now() - start_ms < 5000);
+    await c.ping(); // its patience is the bound
+    assert.equal(new Set(c.inbox.map((m) => m.payload.toString())).size, 300);
   });
 
   const badFilters = ['', '#/a', 'a/#/b', 'a#', 'a/b#', '#a', '+a', 'a+', 'a/+b/c', 'a/b+', '++', '##', '$share', '$share/', '$share/g',

@@ -16,6 +16,9 @@ import tls from 'node:tls';
 import * as packet from './packet.mjs';
 import { PATIENCE_MS, unique } from './wait.mjs';
 
+// Calls `over` when the time has passed. A process that was stopped for that long has its sockets read first: what came is not late.
+const patience = (timeout_ms, over) => setTimeout(() => setImmediate(over), timeout_ms);
+
 const hex = (n) => `0x${n.toString(16).padStart(2, '0')}`;
 
 export class RawClient {
@@ -126,10 +129,10 @@ export class RawClient {
           this.waiting.push(attempt);
         }
       };
-      timer = setTimeout(() => {
+      timer = patience(timeout_ms, () => {
         this.waiting = this.waiting.filter((one) => one !== attempt);
         reject(new Error(`waited ${timeout_ms} ms in vain for ${what}; ${this.seen()}`));
-      }, timeout_ms);
+      });
       attempt();
     });
   }
@@ -162,9 +165,8 @@ export class RawClient {
   async expectClose(timeout_ms = PATIENCE_MS) {
     if (!this.closed) {
       await new Promise((resolve, reject) => {
-        const timer = setTimeout(
-          () => reject(new Error(`waited ${timeout_ms} ms in vain for the server to close; ${this.seen()}`)),
-          timeout_ms,
+        const timer = patience(timeout_ms, () =>
+          reject(new Error(`waited ${timeout_ms} ms in vain for the server to close; ${this.seen()}`)),
         );
         const attempt = () => {
           if (!this.closed) return this.waiting.push(attempt);

@@ -28,6 +28,7 @@ export async function snippetsOf(page) {
 function reads(command, args, input) {
   return new Promise((resolve, reject) => {
     const child = execFile(command, args, (error, _, stderr) => (error ? reject(new Error(`${command}: ${stderr}\n${input}`)) : resolve()));
+    child.stdin.on('error', () => {}); // it may have ended already: its exit code says so
     child.stdin.end(input);
   });
 }

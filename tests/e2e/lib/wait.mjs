@@ -9,11 +9,13 @@ export const PATIENCE_MS = 15_000;
 
 // Polls until `condition` returns something truthy, and returns that.
 export async function until(condition, what, { timeout_ms = PATIENCE_MS, step_ms = 10 } = {}) {
-  const end_ms = Date.now() + timeout_ms;
+  const end_ms = performance.now() + timeout_ms;
   for (;;) {
+    const late = performance.now() > end_ms;
+    if (late) await new Promise((resolve) => setImmediate(resolve)); // what came while this process was stopped is read first
     const value = await condition();
     if (value) return value;
-    if (Date.now() > end_ms) throw new Error(`waited ${timeout_ms} ms in vain for ${what}`);
+    if (late) throw new Error(`waited ${timeout_ms} ms in vain for ${what}`);
     await delay(step_ms);
   }
 }
