@@ -169,16 +169,22 @@ static void *run_server(void *arg)
     }
 }
 
-static int listen_anywhere(unsigned *port)
+static int bind_anywhere(unsigned *port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(listen(fd, 16), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
     *port = ntohs(address.sin_port);
+    return fd;
+}
+
+static int listen_anywhere(unsigned *port)
+{
+    int fd = bind_anywhere(port);
+    assert_int_equal(listen(fd, 16), 0);
     return fd;
 }
 
@@ -384,9 +390,10 @@ static void test_a_certificate_must_verify(void **state)
 static void test_nobody_listening_is_an_error(void **state)
 {
     (void)state;
-    struct server gone = {0};
-    close(listen_anywhere(&gone.port));
+    /* The port is taken, so that no other program listens there, and nobody listens. */
+    struct server gone = {.listener = bind_anywhere(&gone.port)};
     assert_int_equal(fetch_code(&gone, "/ok"), ERR_IO);
+    close(gone.listener);
 }
 
 static void test_other_urls_are_refused(void **state)

@@ -103,6 +103,8 @@ static void test_what_is_not_acknowledged_comes_again_after_a_reconnect_in_order
     say_ack(&client, MQTT_PUBREC, 2);
     EXPECT(&client, "PUBREL #2 00");
     client_drop(&client);
+    struct broker_stats stats;
+    WAIT_FOR((broker_stats(site->broker, &stats), stats.connections == 1));
     say_publish(&publisher, "t", 1, 4, "four");
     EXPECT(&publisher, "PUBACK #4 00");
     CLIENT_CONNECT(&client, site, true, .id = "resumes", .keep = true);
@@ -357,7 +359,7 @@ static void test_a_take_over_after_disconnect_publishes_no_will(void **state)
     mqtt_encode_disconnect(&old.out, MQTT_5, MQTT_SUCCESS, NULL);
     client_flush(&old);
     size_t leaving = 0;
-    for (int i = 0; leaving == 0 && i < 1000; i++)
+    for (int i = 0; leaving == 0 && i < PATIENCE_S * 1000; i++)
         on_shard(site, 1, connections_of, &leaving);
     assert_int_equal(leaving, 1);
     CLIENT_CONNECT(&young, site, false, .id = id);

@@ -56,7 +56,7 @@ static void show(const char *wanted)
 #define HEARD(line)                                \
     do {                                           \
         for (int tries = 0; !has(line); tries++) { \
-            if (tries == 2000) {                   \
+            if (tries == PATIENCE_S * 200) {       \
                 show(line);                        \
                 fail();                            \
             }                                      \

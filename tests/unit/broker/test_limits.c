@@ -334,15 +334,18 @@ static void test_a_client_over_its_rate_is_slowed_down_and_not_taken_for_silent(
     struct settings *settings = quiet_settings();
     settings->client_rate.bytes_per_second = 1000;
     site_start(&site, 1, settings);
-    CLIENT_CONNECT(&client, &site, false, .id = "c", .keep_alive = 1);
+    const struct hello hello = {.id = "c", .keep_alive = 1};
+    struct mqtt_connect connect = connect_of(&hello);
     char large[5001] = {0};
     memset(large, 'x', 5000);
     int64_t before_ms = clock_mono_ms();
+    client_open_sized(&client, &site, MQTT_5, 0);
+    mqtt_encode_connect(&client.out, &connect); /* all in one: who waits here may be silent for too long */
     put_publish(&client, &(struct mqtt_publish){
                              .topic = STR("t"), .qos = 1, .packet_id = 1, .payload = str_make(large, 5000)});
     mqtt_encode_ping(&client.out, MQTT_PINGREQ);
     client_flush(&client);
-    EXPECT(&client, "PUBACK #1 10", "PINGRESP");
+    EXPECT(&client, "CONNACK new 00", "PUBACK #1 10", "PINGRESP");
     assert_true(clock_mono_ms() - before_ms >= 3900); /* 1000 at once, 4000 at 1000 a second */
     /* From here on it is silent. */
     EXPECT(&client, "DISCONNECT 8d", "end");

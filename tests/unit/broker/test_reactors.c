@@ -410,6 +410,8 @@ static void test_each_message_goes_to_one_member_of_a_group_on_whatever_reactor(
     /* Two leave; the others go on. */
     client_bye(&members[0]);
     client_bye(&members[1]);
+    struct broker_stats stats;
+    WAIT_FOR((broker_stats(site->broker, &stats), stats.connections == MEMBERS - 1));
     send_numbers(&publisher, "jobs/b", 300, MESSAGES);
     while (total < MESSAGES && clock_mono_ms() < give_up_ms) {
         for (unsigned i = 2; i < MEMBERS; i++)

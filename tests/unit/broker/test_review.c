@@ -6,6 +6,7 @@
 #include "auth/auth.h"
 #include "base/clock.h"
 
+#include <semaphore.h>
 #include <stdio.h>
 
 /* One site for each test, with this many reactors. */
@@ -167,23 +168,37 @@ static void test_a_password_with_dots_is_no_token(void **state)
     client_drop(&client);
 }
 
+/* The linker sends the calls of argon2id_verify here: how many began, and whether they wait. */
+static atomic_uint verifications;
+static atomic_bool verifications_held;
+
+int __real_argon2id_verify(const char *encoded, const void *pwd, size_t pwdlen);
+int __wrap_argon2id_verify(const char *encoded, const void *pwd, size_t pwdlen);
+
+int __wrap_argon2id_verify(const char *encoded, const void *pwd, size_t pwdlen)
+{
+    atomic_fetch_add(&verifications, 1);
+    while (atomic_load(&verifications_held))
+        usleep(1000);
+    return __real_argon2id_verify(encoded, pwd, pwdlen);
+}
+
 /* Who has hung up is not worked for: neither the next clients nor the end of the broker wait for it. */
 static void test_logins_of_clients_that_have_gone_cost_nothing(void **state)
 {
-    enum { CLIENTS = 100 };
+    enum { CLIENTS = 100, UNDER_WAY_MAX = 10 }; /* the broker has fewer workers than that */
     const struct site *site = *state;
     struct client clients[CLIENTS];
     add_user(site, "alice", PASSWORD);
     put_in_force(site);
-    int64_t begin_ms = clock_mono_ms();
-    for (int i = 0; i < 5; i++)
-        assert_false(password_verify(NULL, STR("x")));
-    int64_t one_ms = (clock_mono_ms() - begin_ms) / 5;
+    atomic_store(&verifications, 0);
+    atomic_store(&verifications_held, true);
     for (unsigned i = 0; i < CLIENTS; i++) {
         char id[16];
         snprintf(id, sizeof(id), "c-%u", i);
         login_hello(&clients[i], site, (struct hello){.id = id}, "nobody", "x");
     }
+    WAIT_FOR(atomic_load(&verifications) > 0);
     static const struct linger {
         int on, s;
     } reset = {1, 0};
@@ -191,11 +206,12 @@ static void test_logins_of_clients_that_have_gone_cost_nothing(void **state)
         setsockopt(clients[i].fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
         client_drop(&clients[i]);
     }
+    WAIT_FOR(listener_connections(site->listener) == 0);
+    atomic_store(&verifications_held, false);
     struct client client;
-    begin_ms = clock_mono_ms();
     login_hello(&client, site, (struct hello){.id = "late"}, "alice", PASSWORD);
     EXPECT(&client, "CONNACK new 00");
-    assert_in_range(clock_mono_ms() - begin_ms, 0, CLIENTS * one_ms / 2 / 2 + 500);
+    assert_in_range(atomic_load(&verifications), 2, UNDER_WAY_MAX + 1);
     client_bye(&client);
 }
 
@@ -224,7 +240,7 @@ static void test_a_stop_does_not_wait_for_handshakes(void **state)
     site_start(&site, 1, NULL);
     CLIENT_CONNECT(&client, &site, false, .id = "c");
     const struct broker_listener_options websocket = {
-        .net = {.name = "ws", .bind = "127.0.0.1:0", .websocket = true},
+        .net = {.name = "ws", .bind = "127.0.0.1:0", .websocket = true, .handshake_timeout_s = 3600},
         .allow_anonymous = LISTENER_ANONYMOUS_AS_BROKER,
     };
     struct listener *tcp = site.listener;
@@ -233,9 +249,7 @@ static void test_a_stop_does_not_wait_for_handshakes(void **state)
     client_open_sized(&silent, &site, MQTT_5, 0);
     WAIT_FOR(listener_connections(site.listener) == 1);
     site.listener = tcp;
-    int64_t begin_ms = clock_mono_ms();
-    site_halt(&site, 60000);
-    assert_in_range(clock_mono_ms() - begin_ms, 0, 8000); /* a handshake may take 10 s */
+    site_halt(&site, 3600000); /* a handshake may take an hour: if it waited, this test would never end */
     harness_remove_dir(site.dir);
     EXPECT(&client, "DISCONNECT 8b", "end");
     client_drop(&client);
@@ -333,25 +347,32 @@ static void test_a_retained_message_is_not_missed_by_who_subscribes_meanwhile(vo
     client_bye(&subscriber);
 }
 
+/* "t1" to "t3", of which the first `dying` expire. */
+static void retain_three(struct client *client, unsigned dying, const char expiry[5])
+{
+    for (uint16_t i = 1; i <= 3; i++) {
+        char topic[] = {'t', (char)('0' + i), '\0'};
+        put_publish(client, &(struct mqtt_publish){.topic = str_of(topic),
+                                                   .qos = 1,
+                                                   .retain = true,
+                                                   .packet_id = i,
+                                                   .raw_props = str_make(expiry, i <= dying ? 5 : 0),
+                                                   .payload = STR("x")});
+    }
+    client_flush(client);
+    EXPECT(client, "PUBACK #1 10", "PUBACK #2 10", "PUBACK #3 10");
+}
+
 static void test_retained_messages_that_have_expired_leave_the_disk(void **state)
 {
     const struct site *site = *state;
     struct client client;
-    static const char expiry_3[] = {MQTT_PROP_MESSAGE_EXPIRY, 0, 0, 0, 3}; /* time for what comes before */
+    static const char an_hour[] = {MQTT_PROP_MESSAGE_EXPIRY, 0, 0, 0x0e, 0x10};
+    static const char a_second[] = {MQTT_PROP_MESSAGE_EXPIRY, 0, 0, 0, 1};
     CLIENT_CONNECT(&client, site, false, .id = "c");
-    for (uint16_t i = 1; i <= 3; i++) {
-        char topic[] = {'t', (char)('0' + i), '\0'};
-        put_publish(&client,
-                    &(struct mqtt_publish){.topic = str_of(topic),
-                                           .qos = 1,
-                                           .retain = true,
-                                           .packet_id = i,
-                                           .raw_props = str_make(expiry_3, i < 3 ? sizeof(expiry_3) : 0),
-                                           .payload = STR("x")});
-    }
-    client_flush(&client);
-    EXPECT(&client, "PUBACK #1 10", "PUBACK #2 10", "PUBACK #3 10");
+    retain_three(&client, 3, an_hour);
     assert_int_equal(retained_rows(site), 3);
+    retain_three(&client, 2, a_second);
     WAIT_FOR(retained_rows(site) == 1);
     client_bye(&client);
 }
@@ -382,6 +403,7 @@ static void test_what_cannot_be_retained_still_reaches_subscribers(void **state)
     assert_non_null(log);
     log_set_fd(fileno(log));
     log_set_level(LOG_LEVEL_WARNING);
+    int64_t begin_ms = clock_mono_ms();
     CLIENT_CONNECT(&client, &site, false, .id = "c", .version = MQTT_3_1_1);
     subscribe_to(&client, "#", 0);
     say_retained(&client, "kept", 1, 1, "1");
@@ -396,9 +418,12 @@ static void test_what_cannot_be_retained_still_reaches_subscribers(void **state)
     }
     client_bye(&client);
     site_end(&site);
+    size_t seconds = (size_t)(clock_mono_ms() - begin_ms) / 1000 + 2;
     log_set_fd(2);
     log_set_level(LOG_LEVEL_ERROR);
-    assert_in_range(count_lines(fileno(log)), 1, MESSAGES / 2);
+    size_t lines = count_lines(fileno(log));
+    size_t most = seconds * (LOG_QUOTA_LINES + 1) + 10; /* with a line about the others each */
+    CHECK(lines > 0 && lines <= most, "%zu lines of about %d in less than %zu s", lines, MESSAGES, seconds);
     fclose(log);
 }
 
@@ -439,6 +464,52 @@ static void count_searching(struct shard *shard, void *arg)
     *(size_t *)arg += CONTAINER_OF(it, struct connection, all)->searching;
 }
 
+/* Mail that comes turn after turn until what it waits for has happened; then the reactor stands still until it may go on. */
+struct watch {
+    struct mail mail;
+    bool (*holds)(struct shard *shard);
+    size_t searching; /* connections, in the turn in which it happened */
+    sem_t seen, go;
+};
+
+static void watch_run(struct reactor *reactor, struct mail *mail)
+{
+    struct watch *watch = CONTAINER_OF(mail, struct watch, mail);
+    if (!watch->holds(reactor_user(reactor))) {
+        reactor_post(reactor, mail);
+        return;
+    }
+    count_searching(reactor_user(reactor), &watch->searching);
+    sem_post(&watch->seen);
+    sem_wait(&watch->go);
+}
+
+static void watch_begin(struct watch *watch, const struct site *site, bool (*holds)(struct shard *))
+{
+    *watch = (struct watch){.mail.run = watch_run, .holds = holds};
+    sem_init(&watch->seen, 0, 0);
+    sem_init(&watch->go, 0, 0);
+    reactor_post(site->broker->shards[0].reactor, &watch->mail);
+}
+
+static bool somebody_searches(struct shard *shard)
+{
+    size_t searching = 0;
+    count_searching(shard, &searching);
+    return searching > 0;
+}
+
+static bool other_has_subscribed(struct shard *shard)
+{
+    LIST_EACH(it, &shard->connections)
+    {
+        const struct session *session = CONTAINER_OF(it, struct connection, all)->session;
+        if (session != NULL && str_is(str_make(session->client_id, session->client_id_len), "o"))
+            return session_subscription_count(session) > 0;
+    }
+    return false;
+}
+
 /* One packet that asks a thousand times for everything: the others are served meanwhile. */
 static void test_a_search_for_retained_messages_leaves_time_for_others(void **state)
 {
@@ -465,15 +536,21 @@ static void test_a_search_for_retained_messages_leaves_time_for_others(void **st
         subscriptions[i].filter = STR("#");
     mqtt_encode_subscribe(&client.out, MQTT_5, 1, NULL, subscriptions, FILTERS);
     mem_free(subscriptions);
+    struct watch first, second;
+    watch_begin(&first, &site, somebody_searches);
     client_flush(&client);
+    sem_wait(&first.seen);
+    put_subscribe(&other, 1, "t/7", (struct mqtt_subscription){.qos = 0}, 0);
+    client_flush(&other); /* it stands behind, and comes to its turn */
+    watch_begin(&second, &site, other_has_subscribed);
+    sem_post(&first.go);
+    sem_wait(&second.seen);
+    sem_post(&second.go);
+    assert_in_range(second.searching, 1, 2);
     struct mqtt_frame frame;
     assert_true(client_next(&client, &frame));
     assert_int_equal(frame.type, MQTT_SUBACK);
-    subscribe_to(&other, "t/7", 0); /* it stands behind, and comes to its turn */
-    size_t searching = 0;
-    on_shard(&site, 0, count_searching, &searching);
-    assert_in_range(searching, 1, 2);
-    EXPECT(&other, "PUBLISH t/7 qos 0 retain \"x\"");
+    EXPECT(&other, "SUBACK #1 00", "PUBLISH t/7 qos 0 retain \"x\"");
     mqtt_encode_ping(&client.out, MQTT_PINGREQ);
     client_flush(&client);
     size_t received = 0;
@@ -483,7 +560,7 @@ static void test_a_search_for_retained_messages_leaves_time_for_others(void **st
             break;
     }
     assert_in_range(received, TOPICS, FILTERS * TOPICS);
-    searching = 0;
+    size_t searching = 0;
     on_shard(&site, 0, count_searching, &searching);
     assert_int_equal(searching, 0);
     buf_free(&text);
@@ -557,8 +634,10 @@ static void test_a_retained_message_of_qos_2_is_acknowledged_once_it_is_on_disk(
     CLIENT_CONNECT(&client, site, false, .id = "c", .version = MQTT_3_1_1, .keep = true);
     wait_for_disk(site);
     set_disk_fails(site, true);
+    catalog_turn_take(site->catalog); /* what has failed before it is sent to others is not received at all */
     say_retained(&client, "t", 2, 1, "x");
     EXPECT(&subscriber, "PUBLISH t qos 0 \"x\"");
+    catalog_turn_pass(site->catalog);
     wait_for_disk(site);
     client_sync(&client);
     put_publish(&client, &again);
@@ -835,7 +914,7 @@ static void test_every_packet_counts_against_a_rate_of_bytes(void **state)
     int64_t begin_ms = clock_mono_ms();
     subscribe_to(&client, filter, 0);
     client_sync(&client);
-    assert_in_range(clock_mono_ms() - begin_ms, 1900, PATIENCE_S * 1000); /* 1000 at once, 2000 more in 2 s */
+    assert_true(clock_mono_ms() - begin_ms >= 1900); /* 1000 at once, 2000 more in 2 s */
     client_bye(&client);
     site_end(&site);
 }

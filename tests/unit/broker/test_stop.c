@@ -80,7 +80,8 @@ static void test_a_stop_in_the_middle_of_a_flood_gives_everything_back(void **st
     for (int round = 0; round < 3; round++) {
         struct site site;
         struct client subscriber;
-        struct flood flood = {.topic = "flood", .count = 1000000, .payload_bytes = round == 0 ? 2000 : 100};
+        struct flood flood = {
+            .topic = "flood", .count = UINT32_MAX, .payload_bytes = round == 0 ? 2000 : 100}; /* endless */
         site_start(&site, REACTORS, NULL);
         CLIENT_CONNECT(&subscriber, &site, false, .id = ID_ON(&site, 1, "s"), .keep = true);
         subscribe_to(&subscriber, "flood", 0);

@@ -1,6 +1,8 @@
 /* Publishing: the flows of the three QoS, how many messages are in flight, refusals. */
 #include "fake_broker.h"
 
+#include "client/client_internal.h"
+
 #include <stdatomic.h>
 
 static void test_the_flow_of_each_qos_in_each_version(void **state)
@@ -198,9 +200,10 @@ static void test_no_acknowledgement_in_time_is_a_timeout(void **state)
     fake_start(&broker, NULL);
     client_options_default(&options);
     options.port = broker.port;
-    options.timeout_ms = 100;
+    options.timeout_ms = 60000;
     struct client *client = client_connect(&options, NULL);
     assert_non_null(client);
+    client->timeout_ms = 100;
     assert_true(client_publish(client, &message, NULL));
     ASSERT_FAILS(client_flush(client, &err), err, ERR_TIMEOUT);
     client_close(client);

@@ -18,6 +18,7 @@ static unsigned next_number[SENDERS]; /* the reactor's thread */
 static atomic_uint received;
 static atomic_uint out_of_order;
 static atomic_uint dropped;
+static atomic_bool last_ones_held; /* the last letter of each sender waits */
 
 static void letter_run(struct reactor *reactor, struct mail *mail)
 {
@@ -43,6 +44,8 @@ static void *send_letters(void *arg)
     struct sender *sender = arg;
     for (unsigned i = 0; i < LETTERS; i++) {
         struct letter *letter = &letters[sender->index][i];
+        while (i == LETTERS - 1 && atomic_load(&last_ones_held))
+            usleep(1000);
         letter->mail.run = letter_run;
         letter->sender = sender->index;
         letter->number = i;
@@ -85,12 +88,14 @@ static void test_mail_to_a_stopping_reactor_is_run_or_dropped_once(void **state)
     struct server server = {0};
     server_start_group(&server, &(struct reactor_group_options){.count = 2});
     struct sender senders[SENDERS];
+    atomic_store(&last_ones_held, true);
     send_from_all(reactor_at(server.group, 0), senders);
     reactor_group_stop(server.group);
+    atomic_store(&last_ones_held, false);
     for (unsigned i = 0; i < SENDERS; i++)
         pthread_join(senders[i].thread, NULL);
     assert_int_equal(atomic_load(&received) + atomic_load(&dropped), SENDERS * LETTERS);
-    assert_true(atomic_load(&dropped) > 0);
+    assert_true(atomic_load(&dropped) >= SENDERS); /* the last ones at least */
     reactor_group_free(server.group);
 }
 
@@ -241,8 +246,12 @@ static void test_idle_reactor_sleeps(void **state)
     client_expect(fd, "x");
     on_reactor(reactor_at(server.group, 0), nothing, NULL);
     unsigned before = atomic_load(&turns);
+    int64_t begin_ms = clock_mono_ms();
     usleep(300000);
-    assert_true(atomic_load(&turns) - before <= 3);
+    unsigned slept = atomic_load(&turns) - before;
+    /* It may look round now and then, however long this pause has become. */
+    if (slept > 3 + (clock_mono_ms() - begin_ms) / 1000)
+        fail_msg("%u turns", slept);
     close(fd);
     server_stop(&server);
 }

@@ -313,8 +313,8 @@ static void test_handshake_that_does_not_come_times_out(void **state)
     struct tls_options tls = plain_tls();
     server_start_with(&server, 1,
                       (struct listener_options){.ops = &echo_ops, .tls = &tls, .handshake_timeout_s = 1});
-    int fd = client_connect(&server);
     int64_t begin_ms = clock_mono_ms();
+    int fd = client_connect(&server);
     client_expect_end(fd);
     assert_true(clock_mono_ms() - begin_ms >= 900);
     close(fd);

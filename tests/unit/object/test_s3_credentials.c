@@ -454,6 +454,7 @@ static void open_with_role(void)
     struct object_config config;
     fake = fake_s3_start();
     fake_s3_config(fake, &config);
+    config.request_timeout_ms = 30000; /* no machine is so slow */
     config.credentials = OBJECT_CREDENTIALS_CHAIN;
     s3_config_set(&config.access_key_id, NULL);
     s3_config_set(&config.secret_access_key, NULL);
@@ -492,12 +493,15 @@ static void test_credentials_are_renewed_before_they_expire(void **state)
     (void)state;
     struct error err;
     struct object_stats stats;
-    set_role("role-1", "secret-1", "token-1", 2000);
+    clock_fake_set(clock_wall_ms(), clock_mono_ns());
+    set_role("role-1", "secret-1", "token-1", 3600000);
     open_with_role();
     fake_s3_set_traits(
         fake, &(struct fake_s3_traits){.access_key = "role-1", .secret_key = "secret-1", .token = "token-1"});
     ASSERT_OK(put(&err), err);
-    /* Half-way it asks for others, and goes on with the old ones meanwhile. */
+    assert_int_equal(times_asked(), 1);
+    /* Four minutes before, it asks for others, and goes on with the old ones meanwhile. */
+    clock_fake_advance_ms((int64_t)56 * 60000);
     while (times_asked() < 2) {
         ASSERT_OK(put(&err), err);
         usleep(10000);
@@ -506,6 +510,7 @@ static void test_credentials_are_renewed_before_they_expire(void **state)
     assert_int_equal(stats.ops[OBJECT_PUT].retries, 0);
     assert_int_equal(stats.ops[OBJECT_PUT].failed, 0);
     close_with_role();
+    clock_fake_stop();
 }
 
 static void test_credentials_that_a_store_refuses_are_renewed(void **state)

@@ -125,10 +125,12 @@ static void test_a_hung_store_is_given_up_in_time_and_used_again(void **state)
     (void)state;
     if (own.dir[0] == '\0')
         skip();
-    struct object_store *store = open_server(&own, "endpoint", 500, 2500);
+    struct object_store *store = open_server(&own, "endpoint", 30000, 120000);
     struct error err;
     struct buf got = {0};
     ASSERT_OK(object_put(store, bucket, STR("a"), STR("before"), OBJECT_ALWAYS, &err), err);
+    object_store_close(store);
+    store = open_server(&own, "endpoint", 2000, 10000);
     pid_t disk = pid_of("osd.0");
     assert_int_equal(kill(disk, SIGSTOP), 0);
     ASSERT_FAILS(object_put(store, bucket, STR("a"), STR("hung"), OBJECT_ALWAYS, &err), err, ERR_UNKNOWN);
@@ -150,7 +152,7 @@ static void test_a_killed_gateway_is_told_and_waited_for(void **state)
     (void)state;
     if (own.dir[0] == '\0')
         skip();
-    struct object_store *store = open_server(&own, "endpoint", 5000, 60000);
+    struct object_store *store = open_server(&own, "endpoint", 5000, 180000);
     struct error err;
     ASSERT_OK(object_put(store, bucket, STR("a"), STR("before"), OBJECT_ALWAYS, &err), err);
     pid_t gateway = pid_of("client.rgw");

@@ -315,6 +315,7 @@ static void test_what_is_expelled_is_stepped_over(void **state)
     subscribe_to(&client, "$station/x@earliest", 1);
     hear_numbers(&client, 0, 5, 1);
     client_drop(&client);
+    WAIT_FOR(listener_connections(depot.site.listener) == 0);
     put_numbers(&depot, 5, 10);
     ASSERT_OK(stations_purge(depot.stations, STR("x"), &count, &err), err);
     put_numbers(&depot, 10, 12);

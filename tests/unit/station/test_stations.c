@@ -217,19 +217,27 @@ static void test_more_ids_than_are_kept_are_told_in_state_and_log(void **state)
     depot_end(&depot);
 }
 
+struct follower {
+    struct depot *depot;
+    atomic_bool opened;
+    atomic_uint count;
+    bool closed; /* what ended it */
+};
+
 static void *read_on(void *arg)
 {
-    struct depot *depot = arg;
+    struct follower *follower = arg;
+    struct depot *depot = follower->depot;
     struct error err;
     const struct station_read_options options = {.from = STR("latest"), .follow = true};
     struct station_read *read = station_read_open(depot->stations, STR("x"), &options, &err);
     struct station_message message;
-    unsigned count = 0;
-    while (station_read_next(read, 60000, &message, &err) == STATION_READ)
-        count++;
-    bool closed = err.code == ERR_CLOSED;
+    atomic_store(&follower->opened, true);
+    while (station_read_next(read, PATIENCE_S * 1000, &message, &err) == STATION_READ)
+        atomic_fetch_add(&follower->count, 1);
+    follower->closed = err.code == ERR_CLOSED;
     station_read_close(read);
-    return (void *)(uintptr_t)(closed ? count : 1000);
+    return NULL;
 }
 
 static void test_who_follows_gets_what_comes_and_is_told_of_the_end(void **state)
@@ -238,17 +246,18 @@ static void test_who_follows_gets_what_comes_and_is_told_of_the_end(void **state
     struct depot depot;
     struct error err;
     pthread_t thread;
-    void *count;
+    struct follower follower = {.depot = &depot};
     depot_start(&depot, 0);
     make_station(&depot, "{\"name\":\"x\"}");
-    assert_int_equal(pthread_create(&thread, NULL, read_on, &depot), 0);
-    usleep(20000); /* the reader opens: what it has missed it does not count */
+    assert_int_equal(pthread_create(&thread, NULL, read_on, &follower), 0);
+    WAIT_FOR(atomic_load(&follower.opened));
     for (unsigned i = 0; i < 5; i++)
         put_message(&depot, "x", "t", "1", NULL);
-    usleep(20000);
+    WAIT_FOR(atomic_load(&follower.count) == 5);
     ASSERT_OK(stations_delete(depot.stations, STR("x"), false, false, &err), err);
-    pthread_join(thread, &count);
-    assert_true((uintptr_t)count <= 5);
+    pthread_join(thread, NULL);
+    assert_true(follower.closed);
+    assert_int_equal(atomic_load(&follower.count), 5);
     depot_end(&depot);
 }
 
