@@ -79,6 +79,7 @@ struct publication {
     const char *will_username; /* of a will; the publisher's connection has gone */
     bool acknowledged;         /* its publisher gets an acknowledgement, which may be held */
     bool charged;              /* publication_charge() */
+    bool unstored;             /* retained, but the catalog did not take it: publish_retained() */
     /* For the journal. */
     bool durable;           /* handed over: durable sessions here may get it */
     bool answered;          /* handed over: the publisher's reactor has said that it will be told of */

@@ -162,13 +162,15 @@ struct retained_change {
     struct message *message;
     struct ack_ticket *ticket;
     bool remove;
+    bool unstored; /* set when the catalog does not take it */
 };
 
 /* The store is locked: so changes of one topic from two reactors reach the catalog in the store's order. */
 static bool persist_change(void *arg, struct error *err)
 {
-    const struct retained_change *change = arg;
-    return persist_retained(change->shard, change->message, change->remove, change->ticket, err);
+    struct retained_change *change = arg;
+    change->unstored = !persist_retained(change->shard, change->message, change->remove, change->ticket, err);
+    return !change->unstored;
 }
 
 uint8_t publish_retained(struct shard *shard, struct publication *publication)
@@ -191,6 +193,7 @@ uint8_t publish_retained(struct shard *shard, struct publication *publication)
     if (retained_set(shard->broker->retained, publication->topic, remove ? NULL : change.message, &limits,
                      persist_change, &change, &err))
         return MQTT_SUCCESS;
+    publication->unstored = change.unstored;
     if (shard_may_log(shard, LOG_LEVEL_WARNING))
         LOG_WARNING("retained message refused", LOG_STR("topic", publication->topic), LOG_ERROR_OF(&err));
     return MQTT_QUOTA_EXCEEDED;
@@ -400,10 +403,9 @@ static void accept_publish(struct connection *connection, struct shard *shard, c
         if (in->qos == 0 || connection->version != MQTT_5)
             reason = MQTT_SUCCESS; /* who cannot be refused is not: all but the store gets the message */
     }
-    /* Not acknowledged, so the client sends it again: then it reaches everybody. */
-    bool unstored = publication->ticket != NULL &&
-                    atomic_load_explicit(&publication->ticket->reason, memory_order_relaxed) >= 0x80;
-    if (reason == MQTT_SUCCESS && !unstored) {
+    /* What the catalog does not take is not acknowledged, so the client sends it again: then it reaches everybody. What fails
+     * there later, on a thread of its own, others have by then. */
+    if (reason == MQTT_SUCCESS && !(publication->unstored && in->qos > 0)) {
         if (in->qos == 2) {
             take_exchange(connection->session, in, publication);
         }
