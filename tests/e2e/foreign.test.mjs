@@ -464,7 +464,7 @@ describe('foreign clients', { concurrency: 3 }, () => {
     const c = await RawClient.connect(broker.tcp);
     const topic = unique();
     await c.subscribe(`${topic}/#`, { qos: 1 });
-    await succeeds('paho_c_pub', ['-t', topic, ...at(), '-V', 5, '-q', 1, '-m', 'x', '--user-property', 'name', 'value', '--message-expiry', 600]);
+    await succeeds('paho_c_pub', ['-t', topic, ...at(), '-i', unique(), '-V', 5, '-q', 1, '-m', 'x', '--user-property', 'name', 'value', '--message-expiry', 600]);
     const m = await c.expect('publish', { topic });
     assert.deepEqual(m.properties.userProperties, [['name', 'value']]);
     assert.ok(m.properties.messageExpiryInterval > 0 && m.properties.messageExpiryInterval <= 600);
@@ -475,7 +475,7 @@ describe('foreign clients', { concurrency: 3 }, () => {
   });
 
   test('Paho: user name and password', { skip: needs('paho_c_pub') }, async () => {
-    const args = ['-t', 'x', ...at('tcp.users'), '-m', 'x', '-q', 1];
+    const args = ['-t', 'x', ...at('tcp.users'), '-i', unique(), '-m', 'x', '-q', 1];
     await succeeds('paho_c_pub', [...args, '-u', 'alice', '-P', 'a']);
     const wrong = run('paho_c_pub', [...args, '-u', 'alice', '-P', 'b']);
     await until(() => /Connect failed/.test(wrong.lines().join() + wrong.errors()), 'the refusal to be said');
