@@ -17,8 +17,10 @@
  * heap of each thread, which keeps them (docs/decisions/0015-allocator.md). */
 void mem_setup(void)
 {
+    /* NOLINTBEGIN(concurrency-mt-unsafe): there is no other thread yet */
     mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
     mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
+    /* NOLINTEND(concurrency-mt-unsafe) */
 }
 
 /* Calls until the one that fails; 0: none does. Relaxed: a test sets it before it starts what it tests. */

@@ -190,13 +190,14 @@ static json_t *read_any(struct config *config, const struct config_node *section
         const char *name = NULL;
         const struct config_node *entry = config_entry(config, section, i, &name);
         bool text = config_is_text(entry);
-        if (name == NULL)
+        if (name == NULL) {
             json_array_append_new(list, text ? scalar(config_text(config, entry, "", "", "a value"))
                                              : read_any(config, entry));
-        else
+        } else {
             json_object_set_new(map, name,
                                 text ? scalar(config_text(config, section, name, "", "a value"))
                                      : read_any(config, config_section(config, section, name)));
+        }
     }
     bool is_map = json_object_size(map) > 0;
     json_decref(is_map ? list : map);

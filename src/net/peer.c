@@ -45,7 +45,7 @@ void channel_peer_text(const struct channel *channel, char *out)
 
 bool channel_local_text(const struct channel *channel, char *out)
 {
-    struct sockaddr_storage socket;
+    struct sockaddr_storage socket = {0};
     socklen_t len = sizeof socket;
     out[0] = '\0';
     if (getsockname(channel->fd, (struct sockaddr *)&socket, &len) != 0)

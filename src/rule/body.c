@@ -9,11 +9,12 @@
 
 static bool read_sink(struct rules *rules, struct rule_action *action, const char *id, struct error *err)
 {
-    if (strchr(id, ':') == NULL || strlen(id) > SINK_ID_MAX)
+    if (strchr(id, ':') == NULL || strlen(id) > SINK_ID_MAX) {
         return error_set(err, ERR_INVALID,
                          "actions: \"%s\": expected the id of an action, such as s3:archive, or "
                          "{\"function\": \"console\"}",
                          id);
+    }
     action->kind = ACTION_SINK;
     action->text = mem_strdup(id);
     action->sink = rules->options.sinks != NULL ? sinks_take(rules->options.sinks, str_of(id)) : NULL;

@@ -128,8 +128,8 @@ void iceberg_index_add(struct iceberg_index *index, const struct iceberg_data_fi
     buf_append_str(&index->names, name);
     struct files *files = file.bounded ? &index->ordered : &index->unbounded;
     if (file.bounded) {
-        const struct file *last = files->count > 0 ? &files->items[files->count - 1] : NULL;
-        index->sorted = index->sorted && (last == NULL || file.first >= last->first);
+        if (files->count > 0 && file.first < files->items[files->count - 1].first)
+            index->sorted = false;
         index->counted = false;
     }
     append_file(files, &file);

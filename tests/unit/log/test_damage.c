@@ -223,7 +223,10 @@ static void test_files_that_are_cut_or_missing_are_reported(void **state)
     (void)state;
     struct sim_disk *disk = make_log();
     struct copy *copy = copy_make(disk);
-    uint64_t each = one_in() < FLIPS_EACH ? 1 : LENGTHS_EACH, number = each > 1 ? harness_seed() % each : 0;
+    uint64_t each = LENGTHS_EACH;
+    if (one_in() < FLIPS_EACH)
+        each = 1;
+    uint64_t number = each > 1 ? harness_seed() % each : 0;
     char last[SIM_NAME] = "";
     for (int i = 0; i < copy->names.count; i++) {
         if (str_ends(str_of(copy->names.entries[i].name), STR(".seg")) &&

@@ -77,14 +77,15 @@ static void serve_one(int fd)
     } else if (strncmp(request, "POST /sts ", 10) == 0) {
         service.asked++;
         snprintf(service.form, sizeof service.form, "%s", form);
-        if (service.sts_refuses)
+        if (service.sts_refuses) {
             answer(fd, 403,
                    "<ErrorResponse "
                    "xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>"
                    "<Code>AccessDenied</Code><Message>Not authorized to perform "
                    "sts:AssumeRoleWithWebIdentity</Message></Error></ErrorResponse>");
-        else
+        } else {
             answer(fd, 200, service.json);
+        }
     } else if (strncmp(request, "GET /container/creds ", 21) == 0) {
         service.asked++;
         service.token_was_sent = has_container;

@@ -41,10 +41,11 @@ static const char *take(struct depot *depot, const char *filter, uint32_t batch,
     }
     out[count] = '\0';
     size_t settled = 0;
-    if (ack)
+    if (ack) {
         ASSERT_OK(station_group_settle(depot->stations, STR("x"), STR("g"), STATION_ACK, offsets, count,
                                        &settled, &err),
                   err);
+    }
     station_fetch_free(fetch);
     return out;
 }
