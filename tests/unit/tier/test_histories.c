@@ -494,12 +494,12 @@ static void reckon(struct history *history)
         EXPECT(history, reader.rows[at] == 1 || at < history->given_up, "offset %" PRIu64 " is nowhere", at);
         missing += reader.rows[at] == 0 && at >= bounds.first;
     }
-    if (bounds.any)
+    if (bounds.any) {
         EXPECT(history, bounds.rows + stats.missing == bounds.next - bounds.first,
                "%" PRIu64 " rows, %" PRIu64 " missing (%" PRIu64 "), %" PRIu64 " to %" PRIu64, bounds.rows,
                stats.missing, missing, bounds.first, bounds.next);
-    if (bounds.any)
         read_back(history, &reader, &bounds);
+    }
     mem_free(reader.rows);
 }
 
