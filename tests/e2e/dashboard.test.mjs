@@ -30,11 +30,6 @@ before(async () => {
 });
 after(() => broker?.stop());
 
-// What the first start prints, behind run.json.
-async function printed() {
-  return (await until(() => /user admin, password (\S+)\s/.exec(broker.stdout), 'the password to be printed'))[1];
-}
-
 // Without what fetch() adds: {status, headers, body} with the bytes as they came.
 function ask(path, headers = {}) {
   const { host, port } = broker.listener('http');
@@ -131,12 +126,12 @@ describe('in a browser', () => {
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByText('user name or password is wrong').waitFor();
     await page.checkAccess();
-    await page.getByLabel('Password', { exact: true }).fill(await printed());
+    await page.getByLabel('Password', { exact: true }).fill(await broker.firstPassword());
     await page.keyboard.press('Enter');
 
     await page.getByRole('heading', { name: 'Choose your password' }).waitFor();
     await page.reload();
-    await page.getByLabel('Printed password').fill(await printed());
+    await page.getByLabel('Printed password').fill(await broker.firstPassword());
     await page.getByLabel('New password', { exact: true }).fill(PASSWORD);
     await page.getByLabel('New password again').fill('another');
     await page.getByRole('button', { name: 'Change password' }).click();

@@ -24,15 +24,12 @@ let adminPassword;
 before(async () => {
   broker = await Broker.start();
   api = new Api(broker);
-  adminPassword = await printedPassword(broker);
+  adminPassword = await broker.firstPassword();
 });
 after(() => broker.stop());
 
 // The status, and the code if it is an error.
 const outcome = ({ status, body }) => [status, body?.code].filter((x) => x !== undefined).join(' ');
-
-// It is printed after run.json is there.
-const printedPassword = async (of) => (await until(() => /user admin, password (\S+)\s/.exec(of.stdout), 'the password'))[1];
 
 const client = (options = {}) => connect(broker.url(), { protocolVersion: 5, ...options });
 
@@ -535,7 +532,7 @@ describe('the listener', () => {
 
   test('keeps keys and users over a restart, and prints the password no more', async (t) => {
     const own = await Broker.during(t);
-    const password = await printedPassword(own);
+    const password = await own.firstPassword();
     const made = await own.cli('key', 'create', 'lasting', '--role', 'viewer', '--json');
     assert.equal(made.code, 0, made.stderr);
     const { api_key, api_secret } = JSON.parse(made.stdout);

@@ -8,7 +8,6 @@ import { after, before, test } from 'node:test';
 
 import { Broker } from './lib/broker.mjs';
 import { Api } from './lib/http.mjs';
-import { until } from './lib/wait.mjs';
 
 const SECRET = { connector: 'a-secret-of-a-connector', token: 'a-session-token', header: 'Bearer a-header', dashboard: 'a-dashboard-password', mqtt: 'a-password-of-mqtt' };
 const PUBLIC = new Set(['POST /api/v5/login', 'GET /api/v5/openapi.json', 'GET /api/v5/status', 'GET /status', 'GET /healthz', 'GET /readyz', 'GET /metrics', 'GET /api/v5/prometheus/stats']);
@@ -59,8 +58,7 @@ before(async () => {
     assert.ok(answer.status < 300, `${where}: ${JSON.stringify(answer.body)}`);
   }
   const [, secret] = fs.readFileSync(path.join(broker.dir, 'data/admin.key'), 'utf8').trim().split(':');
-  const [, printed] = await until(() => /password (\S+)\s/.exec(broker.stdout), 'the first password to be printed'); // it is behind run.json
-  secrets.push(...Object.values(SECRET), secret, printed);
+  secrets.push(...Object.values(SECRET), secret, await broker.firstPassword());
 });
 after(() => broker.stop());
 

@@ -8,7 +8,7 @@ import { Broker } from './lib/broker.mjs';
 import { tickedPast } from './lib/clock.mjs';
 import { RawClient } from './lib/raw.mjs';
 import { StationApi, ndjson } from './lib/stations.mjs';
-import { delay, unique, until } from './lib/wait.mjs';
+import { delay, unique, until, untilEqual } from './lib/wait.mjs';
 
 let broker;
 let api;
@@ -570,7 +570,7 @@ describe('figures', () => {
       ({ text } = await api.call('GET', '//metrics'));
       return lines.filter((line) => !text.includes(`${line}\n`));
     };
-    await until(async () => (await missing()).length === 0, 'the figures').catch(async () => assert.deepEqual(await missing(), []));
+    await untilEqual(missing, [], 'the figures');
     assert.match(text, /^varve_stations \d+$/m);
     assert.match(text, /^varve_stations_messages \d+$/m);
     for (const name of text.matchAll(/^(varve_\w+)/gm)) assert.ok(text.includes(`# TYPE ${name[1]} `), name[1]);

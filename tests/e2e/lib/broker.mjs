@@ -138,6 +138,11 @@ export class Broker {
   get pid() {
     return this.child.pid;
   }
+  // The administrator's, which a first start prints once run.json is there.
+  async firstPassword() {
+    const [, password] = await until(() => /user admin, password (\S+)\s/.exec(this.stdout), 'the first password to be printed');
+    return password;
+  }
   // {host, port} of a listener: listener('ssl.default')
   listener(name) {
     const bound = this.run.listeners[name];

@@ -16,7 +16,7 @@ import { icebergRows } from './iceberg_rows.mjs';
 import { connect } from './mqttjs.mjs';
 import { S3Server } from './s3.mjs';
 import { StationApi } from './stations.mjs';
-import { unique, until } from './wait.mjs';
+import { unique, until, untilEqual } from './wait.mjs';
 
 export class Stage {
   static async start() {
@@ -108,15 +108,12 @@ export class Stage {
     return m;
   }
   // Other threads of the broker count: what is in the bucket may be counted a moment later.
-  async figures(id, wanted, on = this.api) {
-    let now;
-    const right = async () => {
-      now = await this.metrics(id, on);
-      return Object.entries(wanted).every(([name, value]) => now[name] === value);
+  figures(id, wanted, on = this.api) {
+    const these = async () => {
+      const now = await this.metrics(id, on);
+      return Object.fromEntries(Object.keys(wanted).map((name) => [name, now[name]]));
     };
-    await until(right, `figures of ${id}`).catch(() => {});
-    assert.deepEqual(Object.fromEntries(Object.keys(wanted).map((name) => [name, now[name]])), wanted, id);
-    return now;
+    return untilEqual(these, wanted, `figures of ${id}`);
   }
   status(id, wanted, on = this.api) {
     return until(async () => {

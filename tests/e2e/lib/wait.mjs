@@ -1,6 +1,8 @@
 // Waiting for conditions instead of sleeping for luck.
 
+import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 
 export { delay };
 
@@ -17,6 +19,17 @@ export async function until(condition, what, { timeout_ms = PATIENCE_MS, step_ms
     if (value) return value;
     if (late) throw new Error(`waited ${timeout_ms} ms in vain for ${what}`);
     await delay(step_ms);
+  }
+}
+
+// Polls until what `actual` returns is `expected`; if it never is, the failure shows both.
+export async function untilEqual(actual, expected, what) {
+  let now;
+  try {
+    await until(async () => isDeepStrictEqual((now = await actual()), expected), what);
+  } catch (error) {
+    assert.deepEqual(now, expected, error.message);
+    throw error;
   }
 }
 

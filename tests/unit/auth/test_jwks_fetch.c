@@ -1,26 +1,15 @@
 /* Fetching a key set from servers of our own: one for http, one for https with a certificate made here. Each
  * listens on a free port and answers by path, one connection after the other, until the test ends. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "auth/token.h"
 
 #include "base/mem.h"
 #include "base/thread.h"
+#include "loopback.h"
 
-#include <arpa/inet.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #define KEY_SET       "{\"keys\":[" RFC_A2_JWK "," RFC_A3_JWK "]}"
 #define ANSWER_MAX    65536 /* what the tests' fetch takes */
@@ -30,7 +19,7 @@
 
 struct server {
     int listener;
-    unsigned port;
+    uint16_t port;
     SSL_CTX *tls;           /* NULL: plain */
     unsigned redirect_port; /* of the https server */
     pthread_t thread;
@@ -169,21 +158,9 @@ static void *run_server(void *arg)
     }
 }
 
-static int bind_anywhere(unsigned *port)
+static int listen_anywhere(uint16_t *port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    *port = ntohs(address.sin_port);
-    return fd;
-}
-
-static int listen_anywhere(unsigned *port)
-{
-    int fd = bind_anywhere(port);
+    int fd = loopback_bind(port);
     assert_int_equal(listen(fd, 16), 0);
     return fd;
 }
@@ -391,7 +368,7 @@ static void test_nobody_listening_is_an_error(void **state)
 {
     (void)state;
     /* The port is taken, so that no other program listens there, and nobody listens. */
-    struct server gone = {.listener = bind_anywhere(&gone.port)};
+    struct server gone = {.listener = loopback_bind(&gone.port)};
     assert_int_equal(fetch_code(&gone, "/ok"), ERR_IO);
     close(gone.listener);
 }

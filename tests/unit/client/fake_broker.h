@@ -13,15 +13,12 @@
 #ifndef TESTS_CLIENT_FAKE_BROKER_H
 #define TESTS_CLIENT_FAKE_BROKER_H
 
-#include "harness.h"
+#include "loopback.h"
 
 #include "base/buf.h"
 #include "base/thread.h"
 #include "client/client.h"
 #include "mqtt/mqtt.h"
-
-#include <arpa/inet.h>
-#include <sys/socket.h>
 
 struct fake_broker;
 typedef void fake_answer_fn(struct fake_broker *broker, const struct mqtt_frame *packet);
@@ -119,14 +116,9 @@ static inline void *fake_run(void *arg)
 
 static inline void fake_start(struct fake_broker *broker, fake_answer_fn *answer)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
     *broker = (struct fake_broker){.answer = answer, .version = MQTT_5, .fd = -1};
-    broker->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(broker->listener, (struct sockaddr *)&address, sizeof address), 0);
+    broker->listener = loopback_bind(&broker->port);
     assert_int_equal(listen(broker->listener, 1), 0);
-    assert_int_equal(getsockname(broker->listener, (struct sockaddr *)&address, &len), 0);
-    broker->port = ntohs(address.sin_port);
     assert_true(thread_start(&broker->thread, "fake-broker", fake_run, broker, NULL));
 }
 

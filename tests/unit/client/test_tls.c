@@ -1,16 +1,14 @@
 /* TLS: whom the client trusts. The broker is a bare TLS server on a thread with a certificate made here, which
  * answers CONNECT with CONNACK. */
-#include "harness.h"
+#include "loopback.h"
 
 #include "base/thread.h"
 #include "client/client.h"
 
-#include <arpa/inet.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <signal.h>
-#include <sys/socket.h>
 
 struct identity {
     EVP_PKEY *key;
@@ -145,13 +143,8 @@ static void *server_run(void *arg)
 
 static void server_start(struct server *server)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
-    server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(server->listener, (struct sockaddr *)&address, sizeof address), 0);
+    server->listener = loopback_bind(&server->port);
     assert_int_equal(listen(server->listener, 1), 0);
-    assert_int_equal(getsockname(server->listener, (struct sockaddr *)&address, &len), 0);
-    server->port = ntohs(address.sin_port);
     assert_true(thread_start(&server->thread, "tls-broker", server_run, server, NULL));
 }
 

@@ -2,20 +2,18 @@
  * metadata services are a small server of the test's own. */
 #include "base/clock.h"
 #include "base/mem.h"
-#include "harness.h"
+#include "loopback.h"
 #include "object/s3_credentials.h"
 #include "s3/fake_s3.h"
 #include "s3/servers.h"
 
-#include <arpa/inet.h>
 #include <pthread.h>
-#include <sys/socket.h>
 
 /* ---- A metadata service ------------------------------------------------------------------------------------ */
 
 static struct {
     int listener;
-    unsigned port;
+    uint16_t port;
     pthread_t thread;
     pthread_mutex_t lock;
     /* Under the lock. */
@@ -108,15 +106,9 @@ static void *serve(void *arg)
 
 static void start_service(void)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
-    service.listener = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(service.listener, (struct sockaddr *)&address, sizeof address) != 0 ||
-        listen(service.listener, 16) != 0 ||
-        getsockname(service.listener, (struct sockaddr *)&address, &len) != 0 ||
-        pthread_create(&service.thread, NULL, serve, NULL) != 0)
+    service.listener = loopback_bind(&service.port);
+    if (listen(service.listener, 16) != 0 || pthread_create(&service.thread, NULL, serve, NULL) != 0)
         abort();
-    service.port = ntohs(address.sin_port);
 }
 
 static void stop_service(void)

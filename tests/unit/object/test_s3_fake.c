@@ -1,13 +1,12 @@
 /* The client against a store that fails as it is told: what it answers to its caller, after each kind of failure, is true. */
 #include "base/clock.h"
+#include "loopback.h"
 #include "object/conformance.h"
 #include "s3/fake_s3.h"
 #include "s3/servers.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdatomic.h>
-#include <sys/socket.h>
 
 static struct fake_s3 *fake;
 static struct object_config config;
@@ -428,13 +427,10 @@ static void test_texts_say_what_is_wrong(void **state)
     assert_non_null(strstr(err.text, "no such bucket"));
 
     /* Nobody at the port, which is taken, so that no other program listens there. */
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
-    int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(taken, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(getsockname(taken, (struct sockaddr *)&address, &len), 0);
+    uint16_t port;
+    int taken = loopback_bind(&port);
     char endpoint[64];
-    snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%u", ntohs(address.sin_port));
+    snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%u", port);
     s3_config_set(&config.endpoint, endpoint);
     reopen();
     expect_text(ERR_IO, "nothing answers at 127.0.0.1");
